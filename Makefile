@@ -1,0 +1,59 @@
+# `make run` and `make test` set up what they need. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := tests/requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help run test soak bench lint format lock schema clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## Serve the demo at http://127.0.0.1:8787/
+	$(BIN)/presence-server demo
+
+test: $(VENV)/.test ## Run every check and every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+soak: $(VENV)/.test ## Run what takes long at full length
+	PRESENCE_SOAK=full $(BIN)/pytest -m soak --timeout 3600
+
+bench: $(VENV)/.test ## Measure this machine and print the table
+	$(BIN)/python -m tests.bench
+
+lint: $(VENV)/.test ## Lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: $(VENV)/.run ## Write protocol/schema from the message types
+	$(BIN)/python -m presence_server.core.schema protocol/schema
+
+lock: $(VENV)/.run ## Pin what development and tests use
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile -q --no-annotate --no-header --no-emit-index-url --generate-hashes \
+		--python-version 3.11 --universal --group dev pyproject.toml -o $(LOCK)
+
+clean: ## Remove what the targets above made
+	rm -rf $(VENV) tests/node/node_modules tests/bench/build
+
+$(BIN)/python:
+	tests/setup/venv $(PYTHON) $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(LOCK) tests/node/package-lock.json tests/setup/debian tests/setup/node | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	tests/setup/debian
+	tests/setup/node $(VENV)
+	@touch $@ $(VENV)/.run
