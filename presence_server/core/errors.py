@@ -1,0 +1,55 @@
+"""What the core refuses: a connection (with a close code) or a message (with an error code)."""
+
+from enum import StrEnum
+from typing import Literal
+
+from presence_server.core.close_codes import Close
+
+TokenFault = Literal["token_missing", "token_expired", "token_invalid"]
+
+
+class ErrorCode(StrEnum):
+    """Every `code` of an `error` message."""
+
+    INVALID_JSON = "invalid_json"
+    UNKNOWN_TYPE = "unknown_type"
+    INVALID_MESSAGE = "invalid_message"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_DATA = "unsupported_data"
+    FORBIDDEN = "forbidden"
+    NOT_A_MEMBER = "not_a_member"
+    RATE_LIMITED = "rate_limited"
+    TOKEN_MISMATCH = "token_mismatch"  # noqa: S105 - a code, not a secret
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - likewise
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - likewise
+
+
+ADVISORY = frozenset({ErrorCode.FORBIDDEN, ErrorCode.NOT_A_MEMBER, ErrorCode.RATE_LIMITED})
+"""Errors that are no breach of the protocol: told once per message type, never counted."""
+
+
+class BadMessage(Exception):
+    """A message that can't be taken. The connection stays open; its sender is told."""
+
+    def __init__(self, code: ErrorCode, message: str, of: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.of = of
+
+
+class Refused(Exception):
+    """A connection that may not join: close it with `code` and `reason`."""
+
+    def __init__(self, code: Close, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class TokenRefused(Exception):
+    """A token that isn't accepted; `fault` is exactly the reason of close code 4401."""
+
+    def __init__(self, fault: TokenFault) -> None:
+        super().__init__(fault)
+        self.fault: TokenFault = fault

@@ -1,0 +1,27 @@
+"""Rate limits that need one float each."""
+
+
+class Budget:
+    """So many units a second, with a burst: the generic cell rate algorithm (ITU-T I.371).
+
+    `_full_at` is when the budget will be whole again; a unit moves it ahead by `1 / rate`.
+    """
+
+    __slots__ = ("_burst_s", "_full_at", "_unit_s")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._unit_s = 1 / rate
+        self._burst_s = burst / rate
+        self._full_at = 0.0
+
+    def take(self, now: float, units: float) -> bool:
+        """Spend `units` if the budget has them at `now` (seconds, monotonic)."""
+        full_at = max(self._full_at, now) + units * self._unit_s
+        if full_at - now > self._burst_s:
+            return False
+        self._full_at = full_at
+        return True
+
+    def wait(self, now: float, units: float) -> float:
+        """Seconds from `now` until `units` can be spent; 0 if they can be at once."""
+        return max(0.0, self._full_at + units * self._unit_s - self._burst_s - now)
