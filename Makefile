@@ -20,7 +20,7 @@ test: $(VENV)/.test ## Run every check and every test
 	$(BIN)/pytest
 
 soak: $(VENV)/.test ## Run what takes long at full length
-	PRESENCE_SOAK=full $(BIN)/pytest -m soak --timeout 3600
+	SOAK=full $(BIN)/pytest -m soak --timeout 3600
 
 bench: $(VENV)/.test ## Measure this machine and print the table
 	$(BIN)/python -m tests.bench
@@ -33,8 +33,8 @@ format: $(VENV)/.test ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: $(VENV)/.run ## Write protocol/schema from the message types
-	$(BIN)/python -m presence_server.core.schema protocol/schema
+schema: $(VENV)/.test ## Write protocol/schema from the message types
+	$(BIN)/python -m tests.support.schema protocol/schema
 
 lock: $(VENV)/.run ## Pin what development and tests use
 	$(BIN)/pip install -q uv

@@ -62,7 +62,7 @@ TYPE_OF: dict[type[Command], str] = {
 }
 
 
-def decode(raw: bytes | bytearray) -> Command:
+def decode(raw: bytes | bytearray | memoryview) -> Command:
     """What a client's text message asks for.
 
     Raises:
@@ -73,7 +73,7 @@ def decode(raw: bytes | bytearray) -> Command:
     try:
         fields = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raw.decode()
+        bytes(raw).decode()
         raise BadMessage(ErrorCode.INVALID_JSON, f"not JSON: {error}") from None
     if type(fields) is not dict:
         raise BadMessage(ErrorCode.INVALID_JSON, "a message is a JSON object")

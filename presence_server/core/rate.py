@@ -25,3 +25,9 @@ class Budget:
     def wait(self, now: float, units: float) -> float:
         """Seconds from `now` until `units` can be spent; 0 if they can be at once."""
         return max(0.0, self._full_at + units * self._unit_s - self._burst_s - now)
+
+    def overdraw(self, now: float, units: float, limit_s: float) -> float:
+        """Spend `units` in any case; seconds until the budget is out of debt, at most `limit_s`."""
+        full_at = max(self._full_at, now) + units * self._unit_s
+        self._full_at = min(full_at, now + self._burst_s + limit_s)
+        return max(0.0, self._full_at - now - self._burst_s)

@@ -65,12 +65,7 @@ export function sharePointer(sheet, room) {
   return {
     /** The audience may have changed. */
     refresh: plan,
-    /** A new location: the server has cleared the cursor. */
-    cleared() {
-      told = "null";
-      plan();
-    },
-    /** A new connection: what the room has is anybody's guess. */
+    /** A new location or connection: what the room has is not known any more. */
     forget() {
       told = undefined;
       plan();

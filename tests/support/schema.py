@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of the wire: `python -m presence_server.core.schema FOLDER`."""
+"""Writes the JSON Schemas of the wire: `python -m tests.support.schema FOLDER`."""
 
 import json
 import sys

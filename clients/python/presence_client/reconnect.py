@@ -1,0 +1,43 @@
+"""When to dial again, and when not to. Pure."""
+
+from typing import Final
+
+from presence_client.backoff import Backoff, Uniform
+from presence_client.close_codes import TOKEN_INVALID, Advice, Closing, advice
+
+INVALID_TOKENS_TO_STOP: Final = 3
+
+
+class Reconnect:
+    """Decides after each connection, or failed dial, how to go on.
+
+    You must call `welcomed()` at each welcome: only that ends a row of failures.
+    """
+
+    def __init__(self, uniform: Uniform) -> None:
+        self._backoff = Backoff(uniform)
+        self._unauthorized = 0
+        self._invalid = 0
+
+    def welcomed(self) -> None:
+        """Forget the failures."""
+        self._backoff.reset()
+        self._unauthorized = 0
+        self._invalid = 0
+
+    def after(self, closing: Closing) -> float | None:
+        """Seconds to wait before the next dial, 0 for at once; None means stop."""
+        match advice(closing.code):
+            case Advice.STOP:
+                return None
+            case Advice.NEW_TOKEN:
+                return self._after_unauthorized(closing.reason)
+            case Advice.RETRY | Advice.RETRY_LATER:
+                return self._backoff.next()
+
+    def _after_unauthorized(self, reason: str) -> float | None:
+        self._unauthorized += 1
+        self._invalid = self._invalid + 1 if reason == TOKEN_INVALID else 0
+        if self._invalid >= INVALID_TOKENS_TO_STOP:
+            return None
+        return 0.0 if self._unauthorized == 1 else self._backoff.next()

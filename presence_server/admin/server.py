@@ -1,0 +1,37 @@
+"""Uvicorn in the loop that is running already, without its hands on the signals."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+
+class AdminServer(uvicorn.Server):
+    """Serves the admin application on a socket that is bound; the app handles signals."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                log_config=None,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def serve_on(self, listening: socket.socket) -> None:
+        """Serve until `stop` was called."""
+        await self.serve(sockets=[listening])
+
+    def stop(self) -> None:
+        """Finish what is under way, then return from `serve_on`."""
+        self.should_exit = True

@@ -1,0 +1,1 @@
+"""How a browser gets in: listener, connection, fan-out, tokens, rooms."""

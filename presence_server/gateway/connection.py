@@ -1,0 +1,337 @@
+"""One socket: bytes to messages and back, from its first byte to its last.
+
+Handshake, parsing, masking and the closing handshake are those of websockets' sans-I/O protocol;
+flow control, deadlines and the peer's pulse are ours. A connection leaves its room when a Close
+frame is received or sent, not when the transport is gone, and nothing follows a Close.
+"""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Final, Protocol, cast
+
+from websockets.exceptions import InvalidMessage
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import CONNECTING, OPEN, SEND_EOF
+from websockets.server import ServerProtocol
+from websockets.typing import BytesLike
+
+from presence_server.core.close_codes import TABLE, Close, LeaveReason
+from presence_server.core.errors import BadMessage, ErrorCode, Refused
+from presence_server.core.rate import Budget
+from presence_server.gateway.frames import PING_FRAME
+from presence_server.gateway.outbox import Outbox
+from presence_server.gateway.pulse import NEVER, Beat, Pulse
+from presence_server.gateway.session import Context, Session
+from presence_server.gateway.wheel import Wheel
+
+MAX_FRAGMENTS: Final = 64
+FRAMES_PER_S: Final = 500.0
+FRAMES_BURST: Final = 1000.0
+MAX_PENALTY_S: Final = 1.0
+ABNORMAL: Final = 1006
+
+# websockets logs request lines at DEBUG, and a request line holds a token: never let it.
+_LOGGER = logging.getLogger("presence_server.websocket")
+_LOGGER.setLevel(logging.WARNING)
+
+
+class Reception(Protocol):
+    """Where a connection goes with what it can't decide alone."""
+
+    context: Context
+    wheel: Wheel
+
+    def opened(self, connection: "Connection") -> None:
+        """A socket was accepted."""
+
+    def respond(self, request: Request) -> Response | None:
+        """The answer to a request that is no upgrade; None for an upgrade."""
+
+    def admit(self, connection: "Connection", request: Request) -> Session:
+        """Seat an upgraded connection; raises `Refused`."""
+
+    def refusal_delay(self, connection: "Connection", refused: Refused) -> float:
+        """Seconds to hold the closing of a refused connection; counts the refusal."""
+
+    def lost(self, connection: "Connection") -> None:
+        """A socket is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """The asyncio protocol of one socket."""
+
+    __slots__ = (
+        "_deadline",
+        "_flood",
+        "_fragments",
+        "_is_ended",
+        "_is_flooding",
+        "_pulse",
+        "_reception",
+        "_ws",
+        "outbox",
+        "peer",
+        "session",
+        "visit_at",
+    )
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+        self._ws = ServerProtocol(max_size=reception.context.options.max_message, logger=_LOGGER)
+        self._fragments: list[BytesLike] | None = None
+        self._flood = Budget(FRAMES_PER_S, FRAMES_BURST)
+        self._is_flooding = False
+        self._is_ended = False
+        self._deadline = NEVER
+        self._pulse: Pulse
+        self.visit_at = NEVER
+        self.peer = ""
+        self.outbox: Outbox
+        self.session: Session | None = None
+
+    # Called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the clock of the handshake."""
+        context = self._reception.context
+        stream = cast("asyncio.Transport", transport)
+        stream.set_write_buffer_limits(high=context.options.buffer_limit, low=0)
+        address = stream.get_extra_info("peername")
+        self.peer = address[0] if address else ""
+        self.outbox = Outbox(stream)
+        now = context.clocks.monotonic()
+        self._pulse = Pulse(now + context.clocks.random() * context.options.ping_interval)
+        self._set_deadline(context.options.handshake_timeout)
+        self._reception.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came: a request, then frames."""
+        self._pulse.heard = True
+        self._reception.context.metrics.bytes_received.inc(len(data))
+        ws = self._ws
+        ws.receive_data(data)
+        events = ws.events_received()
+        for event in events:
+            if isinstance(event, Frame):
+                self._take_frame(event)
+            elif isinstance(event, Request):
+                self._take_request(event)
+        self._send_pending()
+        if ws.close_sent is not None:
+            # The client closed, or broke the protocol; what we closed ourselves has ended already.
+            self._end(ws.close_sent.code, "closed")
+        elif not self._is_ended:
+            self._slow_down(len(events))
+
+    def eof_received(self) -> None:
+        """Nothing more will come; without a Close frame before it, this is a loss."""
+        is_loss = self.session is not None and self._ws.close_sent is None
+        self._ws.receive_eof()
+        if is_loss:
+            self._ws.data_to_send()
+            self.outbox.transport.abort()
+            self._end(ABNORMAL, None)
+        else:
+            self._send_pending()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The socket is gone; without a Close frame before it, so is the client."""
+        self._deadline = NEVER
+        self._ws.receive_eof()
+        self._end(ABNORMAL, None)
+        self._reception.lost(self)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than the room speaks: hear nothing more from it meanwhile."""
+        self.outbox.paused = True
+        if self.session is None or self._is_ended:
+            return
+        context = self._reception.context
+        now, timeout = context.clocks.monotonic(), context.options.pong_timeout
+        self._pulse.paused(now, self.outbox.flushed, timeout)
+        self.visit_by(now + timeout)
+        self.outbox.transport.pause_reading()
+        self.session.paused()
+
+    def resume_writing(self) -> None:
+        """Everything was taken."""
+        self.outbox.paused = False
+        self._pulse.resumed()
+        if self.session is not None:
+            self.session.resumed()
+        self._read_again()
+
+    # Called by the session, the room, the wheel
+
+    def close(self, code: Close, reason: str) -> None:
+        """Send a Close; the seat is given up at once, the socket when the client agrees.
+
+        Does nothing on a connection that is closing or gone.
+        """
+        self._close(code, reason, TABLE[code].leave)
+
+    def dismiss(self, code: Close, reason: str) -> None:
+        """Close, and give up the seat even if the socket is gone already (leave grace)."""
+        self.close(code, reason)
+        if self.session is not None:
+            self.session.end(TABLE[code].leave)
+
+    def visit_by(self, at: float) -> None:
+        """Have `visit` called at `at` or before."""
+        self._reception.wheel.schedule(self, at)
+
+    def visit(self, now: float) -> float:
+        """Do what is due: deadlines, pings, the token's end."""
+        if self._deadline == NEVER and self.session is not None and not self._is_ended:
+            due = self.session.visit(now)
+            if not self._is_ended:
+                due = min(due, self._beat(now))
+            if not self._is_ended:
+                return due
+        elif now >= self._deadline:
+            self._give_up()
+        return self._deadline
+
+    # In
+
+    def _take_request(self, request: Request) -> None:
+        response = self._reception.respond(request) or self._ws.accept(request)
+        self._ws.send_response(response)
+        if self._ws.state is not OPEN:
+            return
+        self._send_pending()
+        try:
+            self.session = self._reception.admit(self, request)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        self._deadline = NEVER
+        self.visit_by(self._pulse.due(0.0, 0.0))
+
+    def _refuse(self, refused: Refused) -> None:
+        delay = self._reception.refusal_delay(self, refused)
+        if delay > 0:
+            context = self._reception.context
+            self._set_deadline(delay + context.options.close_timeout)
+            context.scheduler.call_later(delay, self.close, refused.code, refused.reason)
+        else:
+            self.close(refused.code, refused.reason)
+
+    def _take_frame(self, frame: Frame) -> None:
+        if self.session is None or self._is_ended:
+            return
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT and frame.fin:
+            self.session.handle(frame.data)
+        elif opcode is Opcode.TEXT:
+            self._fragments = [frame.data]
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            self._take_fragment(self.session, self._fragments, frame)
+        elif opcode is Opcode.BINARY:
+            bad = BadMessage(ErrorCode.UNSUPPORTED_DATA, "messages are text")
+            self.session.complain(bad, self._reception.context.clocks.monotonic())
+        elif opcode is Opcode.PONG:
+            self._take_pong()
+
+    def _take_fragment(self, session: Session, fragments: list[BytesLike], frame: Frame) -> None:
+        fragments.append(frame.data)
+        if frame.fin:
+            self._fragments = None
+            session.handle(b"".join(fragments))
+        elif len(fragments) >= MAX_FRAGMENTS:
+            self.close(Close.TOO_BIG, "too many fragments")
+
+    def _take_pong(self) -> None:
+        context = self._reception.context
+        round_trip = self._pulse.ponged(context.clocks.monotonic())
+        if round_trip is not None:
+            context.metrics.ping_seconds.observe(round_trip)
+
+    def _slow_down(self, frames: int) -> None:
+        """Read no faster than frames may come: nothing is lost, its sender has to wait."""
+        context = self._reception.context
+        debt = self._flood.overdraw(context.clocks.monotonic(), frames, MAX_PENALTY_S)
+        if debt > 0 and not self._is_flooding:
+            self._is_flooding = True
+            self.outbox.transport.pause_reading()
+            context.scheduler.call_later(debt, self._flood_over)
+
+    def _flood_over(self) -> None:
+        self._is_flooding = False
+        self._read_again()
+
+    def _read_again(self) -> None:
+        transport = self.outbox.transport
+        if not (self.outbox.paused or self._is_flooding or transport.is_closing()):
+            transport.resume_reading()
+
+    # Out
+
+    def _beat(self, now: float) -> float:
+        options = self._reception.context.options
+        interval = options.ping_interval * (0.8 + 0.2 * self._reception.context.clocks.random())
+        flushed, timeout = self.outbox.flushed, options.pong_timeout
+        beat = self._pulse.beat(now, flushed, interval, timeout)
+        if beat is Beat.PING and not self.outbox.paused:
+            self.outbox.write(PING_FRAME)
+        elif beat is Beat.CUT_SILENT:
+            self._close(Close.TIMEOUT, "no sign of life", None)
+        elif beat is Beat.CUT_STALLED:
+            self._reception.context.metrics.cut_slow.inc()
+            self._end(Close.TIMEOUT, None)
+            self.outbox.transport.abort()
+        return self._pulse.due(now, timeout)
+
+    def _close(self, code: Close, reason: str, leave: LeaveReason | None) -> None:
+        if self._ws.state is not OPEN:
+            return
+        self._ws.send_close(code, reason)
+        self._send_pending()
+        self._end(code, leave)
+        self._set_deadline(self._reception.context.options.close_timeout)
+        self._read_again()
+
+    def _end(self, code: int, leave: LeaveReason | None) -> None:
+        """Give up the seat, once; without a reason to leave the client is lost (leave grace)."""
+        if self._is_ended:
+            return
+        self._is_ended = True
+        if self.session is not None or code != ABNORMAL:
+            self._reception.context.metrics.count_close(code)
+        if self.session is None:
+            return
+        if leave is None:
+            self.session.lose()
+        else:
+            self.session.end(leave)
+
+    def _send_pending(self) -> None:
+        for data in self._ws.data_to_send():
+            if data != SEND_EOF:
+                self.outbox.write(data)
+            elif not self.outbox.transport.is_closing():
+                self._finish()
+
+    def _finish(self) -> None:
+        """Half-close: the peer reads what is on its way, then closes, or we do."""
+        if isinstance(self._ws.handshake_exc, InvalidMessage):
+            # The library hangs up on what isn't HTTP; a person debugging wants a word.
+            answer = self._ws.reject(HTTPStatus.BAD_REQUEST, "not a request that is served here\n")
+            self.outbox.write(answer.serialize())
+        self.outbox.transport.write_eof()
+        self._set_deadline(self._reception.context.options.close_timeout)
+
+    def _set_deadline(self, delay: float) -> None:
+        self._deadline = self._reception.context.clocks.monotonic() + delay
+        self.visit_by(self._deadline)
+
+    def _give_up(self) -> None:
+        if self._ws.state is CONNECTING and not self._ws.eof_sent:
+            late = self._ws.reject(HTTPStatus.REQUEST_TIMEOUT, "the request did not end\n")
+            self._ws.send_response(late)
+            self._send_pending()
+        else:
+            self._deadline = NEVER
+            self.outbox.transport.abort()

@@ -1,0 +1,69 @@
+"""The door: who may come in, and where to. Nothing has changed when it says no."""
+
+from typing import NamedTuple
+
+from websockets.datastructures import Headers, MultipleValuesError
+
+from presence_server.core.address import parse_address
+from presence_server.core.claims import Claims
+from presence_server.core.close_codes import Close
+from presence_server.core.errors import Refused, TokenRefused
+from presence_server.core.origins import is_allowed
+from presence_server.gateway.ports import Verifier
+
+
+class Ticket(NamedTuple):
+    """What an upgrade request was found to be: a valid token for a room."""
+
+    room_id: str
+    connection_id: str | None
+    claims: Claims
+
+
+class Door:
+    """Checks upgrade requests."""
+
+    def __init__(self, verifier: Verifier, allowed_origins: tuple[str, ...]) -> None:
+        self._verifier = verifier
+        self._allowed_origins = allowed_origins
+
+    def check(self, target: str, headers: Headers, now_s: float) -> Ticket:
+        """The ticket of a request.
+
+        Raises:
+            Refused: with the close code that says what is wrong.
+
+        """
+        address = parse_address(target)
+        try:
+            origin = headers.get("Origin")
+            bearer = _bearer(headers.get("Authorization"))
+        except MultipleValuesError:
+            raise Refused(Close.BAD_REQUEST, "a header is repeated") from None
+        if not is_allowed(origin, self._allowed_origins):
+            raise Refused(Close.FORBIDDEN, "origin is not allowed")
+        token = address.token or bearer
+        if not token:
+            raise Refused(Close.UNAUTHORIZED, "token_missing")
+        claims = self.verify(token, now_s)
+        if not claims.covers(address.room_id):
+            raise Refused(Close.FORBIDDEN, "token is for another room")
+        return Ticket(address.room_id, address.connection_id, claims)
+
+    def verify(self, token: str, now_s: float) -> Claims:
+        """The claims of a token at the door.
+
+        Raises:
+            Refused: 4401 with the reason that clients go by.
+
+        """
+        try:
+            return self._verifier.verify(token, now_s)
+        except TokenRefused as refusal:
+            raise Refused(Close.UNAUTHORIZED, refusal.fault) from None
+
+
+def _bearer(authorization: str | None) -> str | None:
+    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

@@ -1,0 +1,189 @@
+"""The hot path: everything that happened in a room in one turn of the loop, told to all at once.
+
+Each event is encoded once, as a whole frame. At the end of the turn the frames are joined and
+written once for each *current* connection; then those that are *owed* a snapshot get one (see
+`debts`) and are current from there.
+
+An idle room's event leaves in the turn of the loop in which it came. A busy room gathers: its next
+flush waits a few milliseconds, and at least as long as the last one took, so that it never owns the
+loop.
+
+Nothing called back while the batch is written (`pause_writing`, a failing transport) may change who
+is current: it is noted, and takes effect after the last write.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from presence_server.core.codec import encode_event, encode_snapshot
+from presence_server.core.events import Broadcast, Changed, CursorMoved, Event, Joined, Left
+from presence_server.core.room import Room
+from presence_server.gateway.debts import NEVER, Cause, Debts
+from presence_server.gateway.frames import text_frame
+from presence_server.gateway.outbox import Outbox
+from presence_server.gateway.ports import Clocks, Scheduler, Timer
+from presence_server.metrics import Metrics
+
+GATHER_S: Final = 0.005
+
+
+class Fanout:
+    """One room's way out."""
+
+    __slots__ = (
+        "_clocks",
+        "_congested",
+        "_current",
+        "_cursors",
+        "_debts",
+        "_frames",
+        "_limit",
+        "_metrics",
+        "_rest_until",
+        "_room",
+        "_scheduler",
+        "_snapshot",
+        "_tally",
+        "_timer",
+        "_timer_at",
+        "_writes",
+        "written",
+    )
+
+    def __init__(
+        self, room: Room, limit: int, scheduler: Scheduler, clocks: Clocks, metrics: Metrics
+    ) -> None:
+        self.written = 0
+        self._room = room
+        self._limit = limit
+        self._scheduler = scheduler
+        self._clocks = clocks
+        self._metrics = metrics
+        self._frames: list[bytes] = []
+        self._cursors: dict[str, CursorMoved] = {}
+        self._tally: dict[type[Broadcast], int] = {}
+        self._current: dict[Outbox, None] = {}
+        self._writes: list[Callable[[bytes], object]] | None = None
+        self._congested: set[Outbox] = set()
+        self._debts = Debts(metrics)
+        self._snapshot: bytes | None = None
+        self._timer: Timer | None = None
+        self._timer_at = NEVER
+        self._rest_until = 0.0
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Take what the room reported; call it with each verb's events, in order."""
+        for event in events:
+            if isinstance(event, Changed | Joined):
+                # An entry goes out with its cursor: one that waits would be older.
+                self._cursors.pop(event.entry.user_id, None)
+                self._gather(event)
+            elif isinstance(event, CursorMoved):
+                self._cursors[event.user_id] = event
+            elif isinstance(event, Left):
+                self._cursors.pop(event.user_id, None)
+                self._gather(event)
+            else:
+                continue  # a fact, not for the wire
+            self._snapshot = None
+            self._wake(self._rest_until)
+
+    def owe(self, outbox: Outbox, cause: Cause) -> None:
+        """Give no event to `outbox` until it was sent a snapshot, at the end of a flush."""
+        self._remove_current(outbox)
+        self._debts.add(outbox, cause)
+        self._wake(self._rest_until)
+
+    def drop(self, outbox: Outbox) -> None:
+        """Send nothing more to `outbox`."""
+        self._remove_current(outbox)
+        self._debts.forget(outbox)
+
+    def paused(self, outbox: Outbox) -> None:
+        """Note that a transport holds much: whether too much is judged after the next flush."""
+        if outbox in self._current:
+            self._congested.add(outbox)
+
+    def resumed(self, outbox: Outbox) -> None:
+        """Note that a transport is empty: what it is owed can be paid."""
+        self._congested.discard(outbox)
+        if outbox in self._debts:
+            self._wake(self._rest_until)
+
+    def close(self) -> None:
+        """Send nothing more to anybody."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for outbox in [*self._current, *self._debts]:
+            self.drop(outbox)
+
+    def _gather(self, event: Broadcast) -> None:
+        self._frames.append(text_frame(encode_event(event)))
+        kind = type(event)
+        self._tally[kind] = self._tally.get(kind, 0) + 1
+
+    def _flush(self) -> None:
+        self._timer = None
+        began = self._clocks.stopwatch()
+        for cursor in self._cursors.values():
+            self._gather(cursor)
+        self._cursors.clear()
+        if self._frames:
+            self._deliver()
+        self._judge_congested()
+        again_at = self._pay() if self._debts else NEVER
+        took = self._clocks.stopwatch() - began
+        self._metrics.fanout_seconds.observe(took)
+        self._rest_until = self._clocks.monotonic() + max(took, GATHER_S)
+        if again_at != NEVER:
+            self._wake(max(again_at, self._rest_until))
+
+    def _deliver(self) -> None:
+        """Write what was gathered to everyone who is current, as one piece."""
+        batch = b"".join(self._frames)
+        writes = self._writes
+        if writes is None:
+            writes = self._writes = [outbox.transport.write for outbox in self._current]
+        for write in writes:
+            write(batch)
+        self.written += len(batch)
+        self._metrics.count_batch(self._tally, len(self._frames), len(batch), len(writes))
+        self._frames.clear()
+        self._tally.clear()
+
+    def _judge_congested(self) -> None:
+        for outbox in [*self._congested]:
+            if outbox.backlog > self._limit:
+                self.owe(outbox, "behind")
+
+    def _pay(self) -> float:
+        if self._snapshot is None:
+            self._snapshot = text_frame(encode_snapshot(self._room.entries(), self._room.seq))
+        paid, again_at = self._debts.pay(self._snapshot, self._clocks.monotonic())
+        for outbox in paid:
+            outbox.attach(self)
+            self._current[outbox] = None
+            self._writes = None
+            if outbox.paused:
+                self._congested.add(outbox)
+        return again_at
+
+    def _remove_current(self, outbox: Outbox) -> None:
+        if outbox in self._current:
+            del self._current[outbox]
+            self._writes = None
+            self._congested.discard(outbox)
+            outbox.detach()
+
+    def _wake(self, at: float) -> None:
+        """Flush at `at`, or in this turn of the loop if that has come."""
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        delay = at - self._clocks.monotonic()
+        if delay > 0:
+            self._timer = self._scheduler.call_later(delay, self._flush)
+        else:
+            self._timer = self._scheduler.call_soon(self._flush)

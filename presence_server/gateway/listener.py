@@ -1,0 +1,42 @@
+"""Sockets that listen, set up so that what they accept needs no set-up of its own."""
+
+import contextlib
+import socket
+from typing import Final
+
+BACKLOG: Final = 4096
+NOTSENT_LOWAT: Final = 131_072
+_TCP_NOTSENT_LOWAT: Final = 25  # linux/tcp.h; the socket module has no name for it before 3.12
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound, listening TCP socket.
+
+    Accepted sockets inherit its options (Linux). With `TCP_NOTSENT_LOWAT` the kernel takes little
+    more than the peer has room for, so that our own buffer shows how far a reader is behind.
+
+    Raises:
+        OSError: if the address can't be had.
+
+    """
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = infos[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):
+            listening.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def url(listening: socket.socket) -> str:
+    """The address of a listening socket, as one would type it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

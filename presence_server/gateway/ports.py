@@ -1,0 +1,66 @@
+"""What the gateway needs of others, as small as it can be."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from presence_server.core.claims import Claims
+from presence_server.core.events import Event
+from presence_server.core.room import RoomLimits
+
+
+class Timer(Protocol):
+    """Something that will be called, unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """Forget it."""
+
+
+class Scheduler(Protocol):
+    """The part of an event loop that the gateway uses; an asyncio loop is one."""
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call in this turn of the loop, after the callbacks that are due."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call in `delay` seconds."""
+
+
+class Clocks(NamedTuple):
+    """Where times and chances come from; a test brings its own."""
+
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    stopwatch: Callable[[], float]
+    random: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+class Verifier(Protocol):
+    """Says what a token is worth."""
+
+    def verify(self, token: str, now_s: float) -> Claims:
+        """The token's claims at wall-clock time `now_s`; raises `TokenRefused`."""
+
+
+class Listener(Protocol):
+    """Told of every event of every room, in order, after it was taken. Must not block or raise."""
+
+    def on_events(self, room_id: str, events: Sequence[Event], now_ms: int) -> None:
+        """Take note of `events`."""
+
+
+class Options(NamedTuple):
+    """What of the settings concerns the gateway. Times are seconds, sizes bytes."""
+
+    room: RoomLimits
+    max_connections: int
+    max_message: int
+    buffer_limit: int
+    ping_interval: float
+    pong_timeout: float
+    handshake_timeout: float
+    close_timeout: float
+    leave_grace: float
+    rate: float
+    burst: float
+    allowed_origins: tuple[str, ...]

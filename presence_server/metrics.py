@@ -1,0 +1,142 @@
+"""Every metric, once. Never a label per room or user: their number has no bound."""
+
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from presence_server import __version__
+from presence_server.core.close_codes import Close
+from presence_server.core.codec import TYPE_OF, Command
+from presence_server.core.events import Broadcast, Changed, CursorMoved, Joined, Left
+from presence_server.core.messages import SERVER_TYPES
+
+_SHORT: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_NETWORK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+_FRAMES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_EVENTS: Final[dict[type[Broadcast], str]] = {
+    Joined: "user_joined",
+    Changed: "presence_changed",
+    CursorMoved: "cursor_changed",
+    Left: "user_left",
+}
+_CLOSE_CODES: Final = frozenset({*Close, 1000, 1005, 1006})
+
+
+class Metrics:
+    """What Prometheus scrapes. Label values seen on the hot path are bound once, here or there."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._now()
+        self._traffic()
+        self._health()
+
+    def _now(self) -> None:
+        self.connections = self._gauge("presence_connections", "Open connections now.")
+        self.users = self._gauge("presence_users", "Users in rooms now, once for each room.")
+        self.rooms = self._gauge("presence_rooms", "Rooms with a connection now.")
+        self.accepted = self._counter(
+            "presence_connections_accepted", "Connections that were admitted to a room."
+        )
+        self.refused = self._counter(
+            "presence_connections_refused", "Connections that were refused, by reason.", ["reason"]
+        )
+        self.closes = self._counter(
+            "presence_closes", "Connections ended, by the close code sent or received.", ["code"]
+        )
+
+    def _traffic(self) -> None:
+        self.received = self._counter(
+            "presence_messages_received", "Messages from clients, by type.", ["type"]
+        )
+        self.sent = self._counter(
+            "presence_messages_sent", "Messages to clients, by type, one for each.", ["type"]
+        )
+        self._received = {kind: self.received.labels(name) for kind, name in TYPE_OF.items()}
+        self._sent = {name: self.sent.labels(name) for name in SERVER_TYPES}
+        self._sent_events = {kind: self._sent[name] for kind, name in _EVENTS.items()}
+        self.errors = self._counter(
+            "presence_errors", "Errors found in clients' messages, told or not, by code.", ["code"]
+        )
+        self.bytes_received = self._counter("presence_received_bytes", "Bytes from clients.")
+        self.bytes_sent = self._counter("presence_sent_bytes", "Bytes given to sockets.")
+        self.fanout_seconds = self._histogram(
+            "presence_fanout_seconds", "Time to write one batch to all of a room.", _SHORT
+        )
+        self.fanout_frames = self._histogram(
+            "presence_fanout_frames", "Messages in one batch.", _FRAMES
+        )
+
+    def _health(self) -> None:
+        self.behind = self._gauge(
+            "presence_members_behind", "Connections now owed a snapshot because they read slowly."
+        )
+        self.resnapshots = self._counter(
+            "presence_resnapshots", "Snapshots sent to those inside, by cause.", ["cause"]
+        )
+        self.cut_slow = self._counter(
+            "presence_cut_slow", "Connections cut because nothing could be written for too long."
+        )
+        self.ping_seconds = self._histogram(
+            "presence_ping_seconds", "Round trip of a WebSocket ping.", _NETWORK
+        )
+        self.loop_lag_seconds = self._histogram(
+            "presence_loop_lag_seconds", "How late the event loop ran a timer.", _SHORT
+        )
+        build = Info("presence_build", "The version that runs.", registry=self.registry)
+        build.info({"version": __version__, "python": platform.python_version()})
+
+    def watch(
+        self,
+        connections: Callable[[], int],
+        users: Callable[[], int],
+        rooms: Callable[[], int],
+    ) -> None:
+        """Read these at each scrape instead of counting along."""
+        self.connections.set_function(connections)
+        self.users.set_function(users)
+        self.rooms.set_function(rooms)
+
+    def count_batch(
+        self, tally: Mapping[type[Broadcast], int], frames: int, size: int, receivers: int
+    ) -> None:
+        """Count one batch of `frames` frames and `size` bytes, written to each of `receivers`."""
+        self.fanout_frames.observe(frames)
+        self.bytes_sent.inc(size * receivers)
+        for kind, count in tally.items():
+            self._sent_events[kind].inc(count * receivers)
+
+    def count_received(self, kind: type[Command]) -> None:
+        """Count one message from a client."""
+        self._received[kind].inc()
+
+    def count_sent(self, kind: str, size: int) -> None:
+        """Count one message of `size` bytes to one client."""
+        self._sent[kind].inc()
+        self.bytes_sent.inc(size)
+
+    def count_close(self, code: int) -> None:
+        """Count the end of a connection; clients choose codes freely, labels must not."""
+        self.closes.labels(str(code) if code in _CLOSE_CODES else "other").inc()
+
+    def count_snapshot(self, cause: str | None, size: int) -> None:
+        """Count one snapshot of `size` bytes, paid because of `cause`."""
+        self.count_sent("presence_snapshot", size)
+        if cause != "join":
+            self.resnapshots.labels(cause).inc()
+
+    def _counter(self, name: str, says: str, labels: Iterable[str] = ()) -> Counter:
+        return Counter(name, says, labels, registry=self.registry)
+
+    def _gauge(self, name: str, says: str) -> Gauge:
+        return Gauge(name, says, registry=self.registry)
+
+    def _histogram(self, name: str, says: str, buckets: Iterable[float]) -> Histogram:
+        return Histogram(name, says, buckets=tuple(buckets), registry=self.registry)
