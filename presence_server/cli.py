@@ -118,7 +118,7 @@ def _print_token(parsed: argparse.Namespace) -> None:
 
 def _configured_secret() -> str:
     source = add_flags(_Parser())
-    secret = load(source, argparse.Namespace(config=None)).jwt_secret
+    secret = load(source, argparse.Namespace()).jwt_secret
     if secret is None:
         raise SettingsRefused("no secret to sign with: set PRESENCE_JWT_SECRET")
     return secret.get_secret_value()

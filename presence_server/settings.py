@@ -33,9 +33,9 @@ class SettingsRefused(Exception):
 
 def _split(value: object) -> object:
     """Words separated by commas or blanks, as the environment has them."""
-    if isinstance(value, str):
-        return value.replace(",", " ").split()
-    return value
+    if isinstance(value, list | tuple):
+        value = " ".join(str(word) for word in value)
+    return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -135,7 +135,7 @@ def load(source: CliSettingsSource[Any], arguments: Namespace, **defaults: Any) 
 
     """
     _check_environment(os.environ)
-    path = arguments.config or os.environ.get(PREFIX + "CONFIG")
+    path = getattr(arguments, "config", None) or os.environ.get(PREFIX + "CONFIG")
     if path and not Path(path).is_file():
         raise SettingsRefused(f"config: no such file: {path}")
     given = {key: value for key, value in vars(arguments).items() if key in Settings.model_fields}

@@ -52,7 +52,7 @@ class Wheel:
     def _turn(self) -> None:
         self._timer = None
         now = self._clock()
-        current = int(now / RESOLUTION_S)
+        current = max(self._armed_for, int(now / RESOLUTION_S))  # a timer may round down
         for slot in sorted(slot for slot in self._slots if slot <= current):
             for item in self._slots.pop(slot):
                 self._visit(item, now)

@@ -13,6 +13,7 @@ LOCATION: Final = "presence_update"
 STATUS: Final = "status_update"
 CURSOR: Final = "cursor_update"
 ORDER: Final = (LOCATION, STATUS, CURSOR)
+PLACE: Final = ("currentPath", "resourceType", "resourceId", "versionId")
 
 MAX_MESSAGE: Final = 16 * 1024
 ROOM_FOR_IDLE: Final = len(',"idleMs":') + len(str(2**53))
@@ -39,9 +40,11 @@ class OwnState:
         self._owed: set[str] = set()
 
     def set_location(self, fields: Fields, idle_ms: int | None, now: float) -> None:
-        """Replace the whole location; a new one clears the cursor. None means absent."""
+        """Replace the whole location; another place clears the cursor. None means absent."""
         location = _plain({"type": LOCATION} | {k: v for k, v in fields.items() if v is not None})
-        moved = LOCATION not in self._said or self._said[LOCATION].fields != location
+        moved = LOCATION not in self._said or _place(self._said[LOCATION].fields) != _place(
+            location
+        )
         self._say(LOCATION, location, _spoken_at(idle_ms, now))
         if moved and CURSOR in self._said:  # as the server does, so it need not be told now
             self._said[CURSOR] = Said({"type": CURSOR, "cursor": None}, None)
@@ -72,6 +75,11 @@ class OwnState:
                 self._owed.remove(kind)
                 return _with_idle(self._said[kind], now)
         return None
+
+
+def _place(location: Fields) -> tuple[object, ...]:
+    """What a cursor belongs to; what one does there may change around it."""
+    return tuple(location.get(field) for field in PLACE)
 
 
 def encode(message: Fields) -> str:

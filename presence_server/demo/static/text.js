@@ -66,7 +66,7 @@ export function colourOf(userId) {
   for (const byte of new TextEncoder().encode(userId)) {
     hash = Math.imul(hash ^ byte, 16777619);
   }
-  return `oklch(0.54 0.13 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
+  return `oklch(0.53 0.13 ${((hash ^ (hash >>> 15)) >>> 0) % 360})`;
 }
 
 /**

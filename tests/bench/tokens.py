@@ -1,0 +1,31 @@
+"""The list of connections that the generator opens, each with a token that the server verifies."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import jwt
+
+from tests.bench.server import SECRET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIFETIME_S = 3600
+
+
+def write_connections(path: Path, rooms: int, members: int) -> None:
+    """Write a line for each connection, room by room: room TAB connection id TAB token."""
+    with path.open("w") as file:
+        for room in range(rooms):
+            for member in range(members):
+                user = f"user-{room:03}-{member:04}"
+                name = f"presence-bench-{room:03}"
+                file.write(f"{name}\tpk-{user}\t{token(user, name)}\n")
+
+
+def token(user: str, room: str) -> str:
+    """Sign what a member needs."""
+    claims = {"sub": user, "exp": int(time.time()) + LIFETIME_S, "room": room, "name": user.title()}
+    return jwt.encode(claims, SECRET, algorithm="HS256")

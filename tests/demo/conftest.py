@@ -1,0 +1,63 @@
+"""Starts the real demo server, and a real browser to look at it with."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.demo.windows import DemoServer, Window
+
+CHROMIUM = shutil.which("chromium")
+QUIET_CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests; each window is a context of its own."""
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET_CHROMIUM)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server() -> AsyncIterator[DemoServer]:
+    """A demo server of its own for each test, so that nobody else is in the room."""
+    server = DemoServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_window(
+    browser: Browser, server: DemoServer
+) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+    """Opens windows as separate people; afterwards none of them may have met with an error."""
+    windows: list[Window] = []
+
+    async def open_one(name: str | None = None, page: str = "roadmap", **more: str) -> Window:
+        window = await Window.create(browser, server.url, more.get("size", "1280x800"))
+        windows.append(window)
+        await window.visit(page, more.get("query", ""))
+        if name is not None:
+            await window.rename(name)
+        return window
+
+    yield open_one
+    problems = [problem for window in windows for problem in window.problems]
+    for window in windows:
+        await window.close()
+    assert problems == []

@@ -1,0 +1,256 @@
+"""What a visitor is promised: open it in two windows, and each sees the other."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from playwright.async_api import expect
+
+from tests.demo.windows import DemoServer, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OpenWindow = Callable[..., Awaitable[Window]]
+
+HOSTILE_NAMES = {
+    "image": "<img src=x onerror=alert(1)>",
+    "script": "<script>alert(1)</script>",
+    "attribute": '"><svg/onload=alert(1)>',
+    "256 bytes of foxes": "\N{FOX FACE}" * 64,
+    "one long word": "W" * 256,
+    "stacked marks": "Z" + "\N{COMBINING LONG STROKE OVERLAY}\N{COMBINING ACUTE ACCENT}" * 60,
+}
+
+
+async def test_two_windows_see_each_others_name_and_page(open_window: OpenWindow) -> None:
+    mira = await open_window("Mira", "budget")
+    jo = await open_window("Jo", "notes")
+    for window in (mira, jo):
+        await window.expect_members("Mira", "Jo")
+        await window.expect_page_of("Mira", "Budget")
+        await window.expect_page_of("Jo", "Notes")
+    await expect(mira.members.first).to_contain_text("(you)")
+    await expect(mira.members.first).to_contain_text("Mira")
+    await expect(jo.members.first).to_contain_text("Jo")
+
+
+async def test_a_page_change_is_seen(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo")
+    await jo.go("Launch")
+    await mira.expect_page_of("Jo", "Launch")
+    await jo.page.go_back()
+    await mira.expect_page_of("Jo", "Roadmap")
+
+
+async def test_a_new_name_is_seen_without_a_leave(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo")
+    await mira.expect_members("Mira", "Jo")
+    await jo.rename("Joanna")
+    await mira.expect_members("Mira", "Joanna")
+    await expect(mira.page.get_by_test_id("news")).not_to_contain_text("left")
+
+
+async def test_a_reload_is_the_same_person_under_the_same_name(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo", "design")
+    await jo.page.reload()
+    await jo.expect_phase("live")
+    await jo.expect_members("Mira", "Jo")
+    await mira.expect_members("Mira", "Jo")
+    await mira.expect_page_of("Jo", "Design")
+
+
+async def test_a_cursor_is_seen_moving_and_leaving(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo")
+    await jo.expect_members("Mira", "Jo")
+    await jo.point(100, 200)
+    cursor = mira.cursor("Jo")
+    await expect(cursor).to_be_visible()
+    before = await cursor.get_attribute("style")
+    assert before is not None
+    await jo.point(300, 400)
+    await expect(cursor).not_to_have_attribute("style", before)
+    await expect(jo.page.get_by_test_id("cursor")).to_have_count(0)  # one's own is the real one
+    await jo.page.mouse.move(5, 5)
+    await expect(cursor).to_have_count(0)
+
+
+async def test_a_cursor_is_seen_on_its_own_page_only(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira", "design"), await open_window("Jo", "roadmap")
+    await jo.point(100, 200)  # nobody there to see it: shown to who arrives later
+    await mira.go("Roadmap")
+    await expect(mira.cursor("Jo")).to_be_visible()
+    await mira.go("Design")
+    await expect(mira.cursor("Jo")).to_have_count(0)
+
+
+async def test_away_after_idle_and_back_on_input(open_window: OpenWindow) -> None:
+    mira = await open_window("Mira")
+    jo = await open_window("Jo", query="?idle=1")
+    await mira.expect_status_of("Jo", "away")
+    await mira.expect_members("Mira", "Jo")  # away is never a leave
+    async with restless(jo):
+        await mira.expect_status_of("Jo", "online")
+    await mira.expect_status_of("Jo", "away")
+
+
+@contextlib.asynccontextmanager
+async def restless(window: Window) -> AsyncIterator[None]:
+    """Keeps the pointer moving, for a status that lasts only as long as that."""
+
+    async def move() -> None:
+        for step in itertools.count():
+            await window.page.mouse.move(400 + step % 50, 300)
+            await asyncio.sleep(0.1)
+
+    moving = asyncio.create_task(move())
+    yield
+    moving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await moving
+
+
+async def test_following_goes_where_the_leader_goes(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira", "budget"), await open_window("Jo", "notes")
+    await jo.follow("Mira")
+    await jo.expect_page("Budget")
+    await mira.go("Launch")
+    await jo.expect_page("Launch")
+    await mira.expect_page_of("Jo", "Launch")
+    await expect(jo.page.get_by_test_id("follow-bar")).to_contain_text("Following Mira")
+    await expect(mira.page.get_by_test_id("followed-by")).to_contain_text("Jo")
+    await expect(mira.member("Jo")).to_contain_text("following you")
+
+
+async def test_a_move_of_ones_own_ends_following(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira", "budget"), await open_window("Jo", "notes")
+    await jo.follow("Mira")
+    await jo.expect_page("Budget")
+    await jo.go("Design")
+    await expect(jo.page.get_by_test_id("follow-bar")).to_be_hidden()
+    await expect(mira.page.get_by_test_id("followed-by")).to_be_hidden()
+    await mira.go("Launch")
+    await jo.expect_page_of("Mira", "Launch")
+    await jo.expect_page("Design")
+
+
+async def test_unfollow_stays_on_the_page(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira", "budget"), await open_window("Jo", "notes")
+    await jo.follow("Mira")
+    await jo.expect_page("Budget")
+    await jo.page.get_by_test_id("unfollow").click()
+    await mira.go("Launch")
+    await jo.expect_page_of("Mira", "Launch")
+    await jo.expect_page("Budget")
+
+
+async def test_two_who_follow_each_other_do_not_chase_each_other(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira", "budget"), await open_window("Jo", "notes")
+    await asyncio.gather(mira.follow("Jo"), jo.follow("Mira"))
+    await expect(mira.member("Jo")).to_contain_text("following you")
+    await expect(jo.member("Mira")).to_contain_text("following you")
+    await mira.go("Launch")  # ends Mira's following, and so the circle
+    await jo.expect_page("Launch")
+    await mira.expect_page("Launch")
+
+
+async def test_following_outlasts_a_reload_of_the_leader(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira", "budget"), await open_window("Jo", "notes")
+    await jo.follow("Mira")
+    await mira.page.reload()
+    await mira.expect_phase("live")
+    await mira.go("Launch")
+    await jo.expect_page("Launch")
+
+
+async def test_closing_a_window_removes_its_member(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo")
+    await mira.expect_members("Mira", "Jo")
+    await jo.close()
+    await mira.expect_members("Mira")
+    await expect(mira.page.get_by_test_id("news")).to_contain_text("left")
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES.keys())
+async def test_a_hostile_name_is_text_and_runs_nothing(open_window: OpenWindow, name: str) -> None:
+    mira = await open_window("Mira", size="390x844")
+    jo = await open_window(name)
+    await jo.point(100, 200)
+    await expect(mira.member(name)).to_be_visible()
+    await expect(mira.cursor(name)).to_be_visible()
+    await mira.follow(name)
+    await expect(mira.page.get_by_test_id("leader")).to_have_text(name)
+    await expect(jo.page.get_by_test_id("followed-by")).to_be_visible()
+    assert await mira.page.locator("#roster img, #roster script, #roster svg").count() == 0
+    assert await scrolls_sideways(mira) is False
+    assert await scrolls_sideways(jo) is False
+    # Errors, dialogs and violations of the content policy would be told when the window closes.
+
+
+async def test_a_name_that_turns_text_around_is_shown_straight(open_window: OpenWindow) -> None:
+    mira = await open_window("Mira")
+    jo = await open_window()
+    await jo.page.get_by_test_id("name").fill("\N{RIGHT-TO-LEFT OVERRIDE}oJ \N{ZERO WIDTH SPACE}")
+    await jo.page.keyboard.press("Enter")
+    await expect(mira.members.nth(1).get_by_test_id("member-name")).to_contain_text("oJ")
+    shown = await mira.members.nth(1).inner_text()
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in shown
+
+
+async def test_a_name_nobody_can_see_is_given_one(open_window: OpenWindow) -> None:
+    mira, jo = await open_window("Mira"), await open_window()
+    await jo.page.get_by_test_id("name").fill("\N{ZERO WIDTH SPACE}\N{HANGUL FILLER}")
+    await jo.page.keyboard.press("Enter")
+    await mira.expect_members("Mira", "Unnamed")
+
+
+@pytest.mark.parametrize("size", ["390x844", "1280x800"])
+async def test_nothing_scrolls_sideways(open_window: OpenWindow, size: str) -> None:
+    mira = await open_window("Mira", size=size)
+    await open_window("W" * 60)
+    await mira.expect_members("Mira", "W" * 60)
+    for title in ("Roadmap", "Design", "Budget", "Notes", "Launch"):
+        await mira.go(title)
+        await mira.expect_page(title)
+        assert await scrolls_sideways(mira) is False, title
+
+
+async def scrolls_sideways(window: Window) -> bool:
+    return bool(
+        await window.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    )
+
+
+async def test_the_page_survives_a_server_restart(
+    open_window: OpenWindow, server: DemoServer
+) -> None:
+    mira = await open_window("Mira", "budget")
+    jo = await open_window("Jo", "notes")
+    await mira.expect_members("Mira", "Jo")
+    await server.stop()
+    await mira.expect_phase("waiting")
+    await expect(mira.page.get_by_test_id("stale-note")).to_be_visible()
+    await mira.expect_members("Mira", "Jo")  # as last known
+    await jo.go("Launch")
+    await server.start()
+    for window in (mira, jo):
+        await window.expect_phase("live", timeout_s=40)
+        await expect(window.page.get_by_test_id("stale-note")).to_be_hidden()
+    for window in (mira, jo):
+        await window.expect_members("Mira", "Jo")
+        await window.expect_page_of("Mira", "Budget")
+        await window.expect_page_of("Jo", "Launch")
+
+
+async def test_who_left_during_a_restart_is_no_ghost(
+    open_window: OpenWindow, server: DemoServer
+) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo")
+    await mira.expect_members("Mira", "Jo")
+    await server.stop()
+    await mira.expect_phase("waiting")
+    await jo.close()
+    await server.start()
+    await mira.expect_phase("live", timeout_s=40)
+    await mira.expect_members("Mira")

@@ -1,0 +1,119 @@
+"""The demo server as a subprocess, and a window on it as its visitor sees it."""
+
+import asyncio
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+
+PROGRAM = str(Path(sys.executable).with_name("presence-server"))
+FIRST_LINE = re.compile(r"listening on (http://127\.0\.0\.1:(\d+))")
+START_S = 20
+STOP_S = 20
+
+
+class DemoServer:
+    """`presence-server demo`, which can be started again on the port it had."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._port = "0"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(PROGRAM, "demo", "--port", self._port, "--admin-port", "0"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(START_S):
+            line = (await self._process.stdout.readline()).decode()
+        found = FIRST_LINE.search(line)
+        assert found, f"not the line that was promised: {line!r}"
+        self.url, self._port = found.groups()
+
+    async def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(STOP_S):
+            await process.communicate()  # reads to the end, so a full pipe cannot hold it up
+
+
+class Window:
+    """One visitor: a browser context, so that nothing is shared with the others."""
+
+    def __init__(self, context: BrowserContext, page: Page, url: str) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        self._context = context
+        self._url = url
+        page.on("console", lambda entry: self._note(entry.type, entry.text))
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+
+    @classmethod
+    async def create(cls, browser: Browser, url: str, size: str = "1280x800") -> Self:
+        width, height = (int(side) for side in size.split("x"))
+        context = await browser.new_context(viewport={"width": width, "height": height})
+        return cls(context, await context.new_page(), url)
+
+    def _note(self, kind: str, text: str) -> None:
+        expected = ("ERR_CONNECTION_REFUSED", "WebSocket connection to")  # a server that restarts
+        if kind in {"error", "warning"} and not any(part in text for part in expected):
+            self.problems.append(f"{kind}: {text}")
+
+    async def visit(self, page: str, query: str = "") -> None:
+        await self.page.goto(f"{self._url}/{query}#/{page}")
+        await self.expect_phase("live")
+
+    async def close(self) -> None:
+        await self._context.close()
+
+    async def rename(self, name: str) -> None:
+        await self.page.get_by_test_id("name").fill(name)
+        await self.page.keyboard.press("Enter")
+        await expect(self.member(name)).to_be_visible()
+
+    async def go(self, title: str) -> None:
+        await self.page.get_by_role("navigation").get_by_role("link", name=title).click()
+
+    async def point(self, x: int, y: int) -> None:
+        await self.page.get_by_test_id("sheet").hover(position={"x": x, "y": y})
+
+    async def follow(self, name: str) -> None:
+        await self.member(name).get_by_test_id("follow").click()
+
+    @property
+    def members(self) -> Locator:
+        return self.page.get_by_test_id("member")
+
+    def member(self, name: str) -> Locator:
+        label = self.page.get_by_test_id("member-name").get_by_text(name, exact=True)
+        return self.members.filter(has=label)
+
+    def cursor(self, name: str) -> Locator:
+        return self.page.get_by_test_id("cursor").filter(has_text=name)
+
+    async def expect_phase(self, phase: str, timeout_s: float = 15) -> None:
+        line = self.page.get_by_test_id("connection")
+        await expect(line).to_have_attribute("data-phase", phase, timeout=timeout_s * 1000)
+
+    async def expect_members(self, *names: str) -> None:
+        """Exactly these, in any order."""
+        await expect(self.members).to_have_count(len(names))
+        for name in names:
+            await expect(self.member(name)).to_be_visible()
+
+    async def expect_page(self, title: str) -> None:
+        await expect(self.page.get_by_test_id("page-title")).to_have_text(title)
+
+    async def expect_page_of(self, name: str, title: str) -> None:
+        await expect(self.member(name).get_by_test_id("member-page")).to_have_text(title)
+
+    async def expect_status_of(self, name: str, status: str) -> None:
+        await expect(self.member(name).get_by_test_id("member-status")).to_have_text(status)
