@@ -276,9 +276,10 @@ class Connection(asyncio.Protocol):
         beat = self._pulse.beat(now, flushed, interval, timeout)
         if beat is Beat.PING and not self.outbox.paused:
             self.outbox.write(PING_FRAME)
-        elif beat is Beat.CUT_SILENT:
+        elif beat is Beat.CUT_SILENT and not self.outbox.paused:
             self._close(Close.TIMEOUT, "no sign of life", None)
-        elif beat is Beat.CUT_STALLED:
+        elif beat in (Beat.CUT_SILENT, Beat.CUT_STALLED):
+            # A Close would only queue behind what isn't read.
             self._reception.context.metrics.cut_slow.inc()
             self._end(Close.TIMEOUT, None)
             self.outbox.transport.abort()

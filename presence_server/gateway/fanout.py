@@ -144,9 +144,9 @@ class Fanout:
         writes = self._writes
         if writes is None:
             writes = self._writes = [outbox.transport.write for outbox in self._current]
+        self.written += len(batch)  # before the writes: one that pauses looks at it
         for write in writes:
             write(batch)
-        self.written += len(batch)
         self._metrics.count_batch(self._tally, len(self._frames), len(batch), len(writes))
         self._frames.clear()
         self._tally.clear()

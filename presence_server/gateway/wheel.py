@@ -50,13 +50,13 @@ class Wheel:
         self._timer = self._scheduler.call_later(delay, self._turn)
 
     def _turn(self) -> None:
-        self._timer = None
         now = self._clock()
         current = max(self._armed_for, int(now / RESOLUTION_S))  # a timer may round down
         for slot in sorted(slot for slot in self._slots if slot <= current):
             for item in self._slots.pop(slot):
                 self._visit(item, now)
-        if self._slots and self._timer is None:
+        self._timer = None
+        if self._slots:
             self._arm(min(self._slots))
 
     def _visit(self, item: Visited, now: float) -> None:

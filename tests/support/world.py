@@ -11,6 +11,7 @@ from presence_client.store import PresenceStore
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from presence_server.core.claims import Expected
@@ -105,6 +106,7 @@ class World:
         """Dial as `user` with a fresh token; `settle` lets the loop turn afterwards."""
         query = {"_pk": pk or f"pk-{user}", "token": self.token(user, **claims)}
         client = self.dial(f"/parties/presence/{quote(room, safe='')}?{urlencode(query)}")
+        client.user = user
         if settle:
             self.settle()
         return client
@@ -127,6 +129,7 @@ class Client:
 
     def __init__(self, world: World, target: str, headers: Mapping[str, str], peer: str) -> None:
         self.world = world
+        self.user = ""
         self.messages: list[dict[str, Any]] = []
         self.store = PresenceStore()
         self.is_silent = False
@@ -170,9 +173,12 @@ class Client:
         self.send({"type": "status_update", "status": status, **fields})
 
     def close(self, code: int = 1000) -> None:
-        """Close as a browser does."""
-        self._ws.send_close(code)
-        self._flush()
+        """Close as a browser does: without a handshake behind it, by hanging up."""
+        if self._ws.state is OPEN:
+            self._ws.send_close(code)
+            self._flush()
+        else:
+            self.vanish()
 
     def vanish(self) -> None:
         """Be gone for TCP too, without a Close."""

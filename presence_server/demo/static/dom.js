@@ -1,4 +1,4 @@
-/** The two ways this page touches the document: by test id, and by building elements. No markup. */
+/** How this page touches the document: elements found by id, built, and written to as text. No markup. */
 
 /**
  * @param {string} id
