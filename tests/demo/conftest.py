@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
@@ -24,8 +23,7 @@ QUIET_CHROMIUM = [
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """One browser for all tests; each window is a context of its own."""
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
+    assert CHROMIUM, "chromium is missing: tests/setup/debian installs it"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET_CHROMIUM)
         yield browser

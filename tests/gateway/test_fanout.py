@@ -114,7 +114,7 @@ def test_a_large_snapshot_makes_nobody_slow() -> None:
     crowd[0].update("/after-the-snapshot")
     world.settle()
     joiner.transport.read(None)
-    world.settle()
+    world.loop.advance(2)
     assert snapshots(joiner) == 1
     assert joiner.users == world.users()
 

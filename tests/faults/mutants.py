@@ -1,0 +1,169 @@
+"""Failures put back deliberately: each row breaks one line, and names the tests that must see it.
+
+`known` says which failure of other systems it is.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """In `file`, `good` is replaced by `bad`; then `tests` must fail."""
+
+    known: str
+    file: str
+    good: str
+    bad: str
+    tests: str
+
+
+ROOM = "presence_server/core/room.py"
+FANOUT = "presence_server/gateway/fanout.py"
+DEBTS = "presence_server/gateway/debts.py"
+SESSION = "presence_server/gateway/session.py"
+CONNECTION = "presence_server/gateway/connection.py"
+OUTBOX = "presence_server/gateway/outbox.py"
+STORE = "clients/python/presence_client/store.py"
+OWN_STATE = "clients/python/presence_client/own_state.py"
+
+FAILURES = "tests/gateway/test_known_failures.py"
+WAY_OUT = "tests/gateway/test_fanout.py"
+PROPERTY = "tests/gateway/test_convergence.py"
+CLIENTS = "tests/clients"
+
+MUTANTS = [
+    Mutant(
+        "a leave between the snapshot being taken and sent leaves a ghost",
+        FANOUT,
+        "            self._snapshot = None\n",
+        "",
+        FAILURES,
+    ),
+    Mutant(
+        "the old socket of a takeover closes late and evicts the live one",
+        ROOM,
+        "        if seat not in member.tabs:\n            return []\n",
+        "        seat = next(\n"
+        "            (t for t in member.tabs if t.connection_id == seat.connection_id), seat\n"
+        "        )\n"
+        "        if seat not in member.tabs:\n            return []\n",
+        FAILURES,
+    ),
+    Mutant(
+        "offline, somebody leaves, online again: merging keeps the ghost",
+        STORE,
+        "        self._members.clear()\n",
+        "",
+        CLIENTS,
+    ),
+    Mutant(
+        "a rejoin with unchanged state stays invisible",
+        OWN_STATE,
+        "        self._owed.update(self._said)\n",
+        "        pass\n",
+        CLIENTS,
+    ),
+    Mutant(
+        "two tabs: closing one removes the user",
+        ROOM,
+        "        if member.tabs:\n            return events",
+        "        if False:\n            return events",
+        FAILURES,
+    ),
+    Mutant(
+        "a room at its cap refuses the second tab of a member",
+        ROOM,
+        "is_new = not identity.observe and identity.user_id not in self._members",
+        "is_new = not identity.observe",
+        FAILURES,
+    ),
+    Mutant(
+        "concurrent joins overshoot the cap",
+        ROOM,
+        "if is_new and len(self._members) >= self._limits.members:",
+        "if is_new and len(self._members) > self._limits.members:",
+        FAILURES,
+    ),
+    Mutant(
+        "1,000 tokens end in the same second",
+        SESSION,
+        " * (0.5 + 0.5 * clocks.random())",
+        "",
+        FAILURES,
+    ),
+    Mutant(
+        "a heartbeat that only the page can send kills healthy users",
+        CONNECTION,
+        "            self._take_pong()\n",
+        "            self._pulse.heard = False\n",
+        FAILURES,
+    ),
+    Mutant(
+        "the wall clock jumps and tokens end",
+        SESSION,
+        "        if now >= self._expires_at:\n",
+        "        if self._context.clocks.wall() - 1_799_999_000.0 >= self._expires_at:\n",
+        FAILURES,
+    ),
+    Mutant(
+        "a waiting cursor overwrites a newer entry",
+        FANOUT,
+        "                self._cursors.pop(event.entry.user_id, None)\n",
+        "",
+        FAILURES,
+    ),
+    Mutant(
+        "what was said last over the rate is lost",
+        SESSION,
+        "            self._held[kind] = (command, now)\n",
+        "            self._held.setdefault(kind, (command, now))\n            self._held.clear()\n",
+        FAILURES,
+    ),
+    Mutant(
+        "a slow reader's buffer grows without bound",
+        FANOUT,
+        "if outbox.backlog > self._limit:",
+        "if False:",
+        WAY_OUT,
+    ),
+    Mutant(
+        "a large snapshot makes its reader slow",
+        OUTBOX,
+        "        self._mark = self.total\n",
+        "",
+        WAY_OUT,
+    ),
+    Mutant(
+        "a stalled reader is never cut",
+        CONNECTION,
+        "        self._pulse.paused(now, self.outbox.flushed, timeout)\n",
+        "",
+        WAY_OUT,
+    ),
+    Mutant(
+        "one that was skipped goes on with events instead of a snapshot",
+        FANOUT,
+        '                self.owe(outbox, "behind")\n',
+        "                self._remove_current(outbox)\n"
+        "                self._current[outbox] = None\n"
+        "                outbox.attach(self)\n"
+        "                self._frames.clear()\n"
+        "                outbox.transport.set_write_buffer_limits(high=10**9, low=0)\n",
+        WAY_OUT,
+    ),
+    Mutant(
+        "a snapshot goes out before the events that it holds",
+        FANOUT,
+        "        if self._frames:\n            self._deliver()\n        self._judge_congested()\n"
+        "        again_at = self._pay() if self._debts else NEVER\n",
+        "        again_at = self._pay() if self._debts else NEVER\n"
+        "        if self._frames:\n            self._deliver()\n        self._judge_congested()\n",
+        PROPERTY,
+    ),
+    Mutant(
+        "a takeover loses the place among the tabs",
+        ROOM,
+        "        self.spoke_at, self.number = old.spoke_at, old.number\n",
+        "        self.number = old.number\n",
+        "tests/core/test_room.py",
+    ),
+]
