@@ -22,7 +22,7 @@ from presence_server.core.claims import Claims, Expected
 from presence_server.core.room import RoomLimits
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
-from presence_server.gateway.listener import listen, url
+from presence_server.gateway.listener import BACKLOG, listen, url
 from presence_server.gateway.ports import Clocks, Options, Verifier
 from presence_server.gateway.session import Context
 from presence_server.gateway.tokens import JwtVerifier, KeyRefused, public_key, secret_key
@@ -106,7 +106,7 @@ class App:
         ):
             context = Context(options(settings), CLOCKS, loop, self._verifier, self._metrics)
             gateway = Gateway(context, self._handlers)
-            server = await loop.create_server(gateway.connection, sock=public)
+            server = await loop.create_server(gateway.connection, sock=public, backlog=BACKLOG)
             admin = AdminServer(create_app(self._ports(gateway), self._admin_key()))
             admin_task = asyncio.create_task(admin.serve_on(private))
             lag_task = asyncio.create_task(self._watch_lag())

@@ -131,6 +131,12 @@ class Room:
         """Whether no seat is taken, an observer's included."""
         return not self._members and not self._observers
 
+    @property
+    def connections(self) -> int:
+        """How many seats are taken."""
+        tabs = sum(len(member.tabs) for member in self._members.values())
+        return tabs + sum(len(seats) for seats in self._observers.values())
+
     def entries(self) -> Iterator[Entry]:
         """The members' entries, first to join first."""
         return (member.entry for member in self._members.values())

@@ -62,10 +62,13 @@ class Gateway:
         return Connection(self)
 
     def drain(self, spread_s: float, on_empty: Callable[[], object]) -> None:
-        """Admit nobody, close every room with 1012, one by one within `spread_s`, all of a room
-        in one turn; `on_empty` is called when the last socket is gone.
+        """Admit nobody, and cut those who are not in yet; close every room with 1012, one by one
+        within `spread_s`, all of a room in one turn; call `on_empty` when the last socket is gone.
         """
         self._on_empty = on_empty
+        for connection in [*self._connections]:
+            if connection.session is None:
+                connection.outbox.transport.abort()
         room_ids = self.rooms.ids()
         for number, room_id in enumerate(room_ids):
             delay = spread_s * number / len(room_ids)

@@ -120,7 +120,7 @@ class Rooms:
     def list(self) -> list[Occupancy]:
         """How many are in each room, by id."""
         return [
-            Occupancy(room_id, len(live.room), len(live.room.seats()))
+            Occupancy(room_id, len(live.room), live.room.connections)
             for room_id, live in sorted(self._live.items())
         ]
 

@@ -6,6 +6,7 @@ Python client's store, which shares no code with the server.
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from presence_server.core.room import RoomLimits
+from tests.conftest import SOAK
 from tests.support.world import OPTIONS, ROOM, Client, World
 
 USERS = st.sampled_from(["ann", "bob", "cy", "__proto__"])
@@ -185,8 +187,9 @@ def check_seq(client: Client) -> None:
 
 
 TestConvergence = Convergence.TestCase
+pytestmark = pytest.mark.soak
 TestConvergence.settings = settings(
-    max_examples=150,
+    max_examples=3_000 if SOAK else 150,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
