@@ -10,6 +10,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -127,8 +128,8 @@ def add_flags(parser: ArgumentParser) -> CliSettingsSource[Any]:
     return CliSettingsSource(Settings, root_parser=parser)
 
 
-def load(source: CliSettingsSource[Any], arguments: Namespace, **defaults: Any) -> Settings:
-    """The settings of this process; `defaults` stand in where nobody set them.
+def load(source: CliSettingsSource[Any], arguments: Namespace) -> Settings:
+    """The settings of this process.
 
     Raises:
         SettingsRefused: if any is unknown or impossible.
@@ -139,17 +140,15 @@ def load(source: CliSettingsSource[Any], arguments: Namespace, **defaults: Any) 
     if path and not Path(path).is_file():
         raise SettingsRefused(f"config: no such file: {path}")
     given = {key: value for key, value in vars(arguments).items() if key in Settings.model_fields}
+    values: dict[str, Any] = {"_cli_settings_source": source(parsed_args=given)}
+    if path:
+        values["config"] = path
     try:
-        values: dict[str, Any] = {"_cli_settings_source": source(parsed_args=given)}
-        if path:
-            values["config"] = path
-        settings = Settings(**values)
-        missing = {
-            key: value for key, value in defaults.items() if key not in settings.model_fields_set
-        }
-        return settings.model_copy(update=missing)
+        return Settings(**values)
     except ValidationError as error:
         raise SettingsRefused(_first_line(error)) from None
+    except TOMLDecodeError as error:
+        raise SettingsRefused(f"config: {path}: {error}") from None
     except (SettingsError, ValueError) as error:
         raise SettingsRefused(str(error).splitlines()[0]) from None
 

@@ -197,6 +197,10 @@ class Connection(asyncio.Protocol):
     # In
 
     def _take_request(self, request: Request) -> None:
+        if self._ws.eof_sent:
+            # Frames that came with the request have ended the connection before it began.
+            self.outbox.transport.abort()
+            return
         response = self._reception.respond(request) or self._ws.accept(request)
         self._ws.send_response(response)
         if self._ws.state is not OPEN:
