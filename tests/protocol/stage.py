@@ -97,6 +97,8 @@ class Stage:
         for _ in range(step.get("times", 1)):
             if "bytes" in step:
                 client.send_raw(bytes.fromhex(step["bytes"]))
+            elif "text" in step:
+                client.send_frame(Frame(Opcode.TEXT, bytes.fromhex(step["text"])))
             elif "binary" in step:
                 client.send_frame(Frame(Opcode.BINARY, bytes.fromhex(step["binary"])))
             elif "fragments" in step:
