@@ -68,11 +68,9 @@ def verifier(settings: Settings) -> JwtVerifier:
     expected = Expected(settings.jwt_issuer, settings.jwt_audience)
     try:
         if settings.jwt_secret is not None:
-            secret = secret_key(settings.jwt_secret.get_secret_value())
-            return JwtVerifier(secret, "HS256", expected)
+            return JwtVerifier(secret_key(settings.jwt_secret.get_secret_value()), expected)
         if settings.jwt_public_key is not None:
-            key, algorithm = public_key(settings.jwt_public_key)
-            return JwtVerifier(key, algorithm, expected)
+            return JwtVerifier(public_key(settings.jwt_public_key), expected)
     except KeyRefused as refused:
         raise SettingsRefused(f"jwt key: {refused}") from None
     raise SettingsRefused(

@@ -211,6 +211,9 @@ class Connection(asyncio.Protocol):
         except Refused as refused:
             self._refuse(refused)
             return
+        # The library's parser holds on to the request for life: 2 KB, and the token in it.
+        request.headers.clear()
+        request.path = ""
         self._deadline = NEVER
         self.visit_by(self._pulse.due(0.0, 0.0))
 

@@ -9,7 +9,8 @@ import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt import PyJWS, PyJWTError
+from jwt import PyJWK, PyJWS, PyJWTError
+from jwt.algorithms import ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from presence_server.core.claims import Claims, Expected, read_claims
 from presence_server.core.errors import TokenRefused
@@ -17,30 +18,28 @@ from presence_server.core.errors import TokenRefused
 MIN_SECRET_BYTES: Final = 32
 MIN_RSA_BITS: Final = 2048
 
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
-
 
 class KeyRefused(ValueError):
     """A key that can't verify tokens safely; the message says why, never what it holds."""
 
 
-def secret_key(secret: str) -> bytes:
+def secret_key(secret: str) -> PyJWK:
     """A shared secret for HS256.
 
     Raises:
         KeyRefused: if it is short (RFC 7518 §3.2), or a PEM key that somebody could look up.
 
     """
-    key = secret.encode()
-    if b"-----BEGIN" in key:
+    if "-----BEGIN" in secret:
         raise KeyRefused("a PEM key is no secret: give a public key as the JWT public key")
-    if len(key) < MIN_SECRET_BYTES:
-        raise KeyRefused(f"a secret needs {MIN_SECRET_BYTES} bytes, this has {len(key)}")
-    return key
+    size = len(secret.encode())
+    if size < MIN_SECRET_BYTES:
+        raise KeyRefused(f"a secret needs {MIN_SECRET_BYTES} bytes, this has {size}")
+    return PyJWK(HMACAlgorithm.to_jwk(secret, as_dict=True), "HS256")
 
 
-def public_key(pem: str) -> tuple[PublicKey, str]:
-    """A public key in PEM, and the one algorithm it stands for.
+def public_key(pem: str) -> PyJWK:
+    """A public key in PEM, which stands for one algorithm.
 
     Raises:
         KeyRefused: if it isn't an RSA, P-256 or Ed25519 public key.
@@ -51,21 +50,20 @@ def public_key(pem: str) -> tuple[PublicKey, str]:
     except (ValueError, UnsupportedAlgorithm):
         raise KeyRefused("not a public key in PEM") from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
-        return key, "RS256"
+        return PyJWK(RSAAlgorithm.to_jwk(key, as_dict=True), "RS256")
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return key, "ES256"
+        return PyJWK(ECAlgorithm.to_jwk(key, as_dict=True), "ES256")
     if isinstance(key, ed25519.Ed25519PublicKey):
-        return key, "EdDSA"
+        return PyJWK(OKPAlgorithm.to_jwk(key, as_dict=True), "EdDSA")
     raise KeyRefused(f"needs RSA of at least {MIN_RSA_BITS} bits, P-256 or Ed25519")
 
 
 class JwtVerifier:
     """Verifies tokens with one key."""
 
-    def __init__(self, key: bytes | PublicKey, algorithm: str, expected: Expected) -> None:
-        self._jws = PyJWS(algorithms=[algorithm])
+    def __init__(self, key: PyJWK, expected: Expected) -> None:
+        self._jws = PyJWS(algorithms=[key.algorithm_name])
         self._key = key
-        self._algorithm = algorithm
         self._expected = expected
 
     def verify(self, token: str, now_s: float) -> Claims:
@@ -76,9 +74,9 @@ class JwtVerifier:
 
         """
         try:
-            payload = self._jws.decode(token, self._key, algorithms=[self._algorithm])
+            payload = self._jws.decode(token, self._key)
             claims = orjson.loads(payload)
-        except (PyJWTError, orjson.JSONDecodeError, RecursionError, ValueError):
+        except (PyJWTError, ValueError, RecursionError):
             raise TokenRefused("token_invalid") from None
         if not isinstance(claims, dict):
             raise TokenRefused("token_invalid")

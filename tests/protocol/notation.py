@@ -33,6 +33,32 @@ def nest(depth: int) -> dict[str, Any]:
     return innermost
 
 
+ENTRY = {"userImage": None, "currentPath": "", "status": "online", "role": "commenter"}
+WELCOME = {"version": 1, "role": "commenter", "observe": False, "pingInterval": 10_000}
+
+
+def whole(message: dict[str, Any]) -> dict[str, Any]:
+    """A message of a scenario with what is as usual, and so was left out, put in."""
+    match message["type"]:
+        case "welcome":
+            return WELCOME | message
+        case "presence_snapshot":
+            return message | {"users": [whole_entry(user) for user in message["users"]]}
+        case "user_joined" | "presence_changed":
+            return whole_entry(message)
+    return message
+
+
+def whole_entry(fields: dict[str, Any]) -> dict[str, Any]:
+    """An entry, or a message that is one, with what is as usual put in."""
+    return {"userName": fields["userId"], **ENTRY, **fields}
+
+
+def whole_map(members: dict[str, Any]) -> dict[str, Any]:
+    """A map of a scenario with what is as usual put in."""
+    return {user: whole_entry({"userId": user, **entry}) for user, entry in members.items()}
+
+
 def fill(expected: Any, actual: Any) -> Any:
     """`expected` with what may vary taken from `actual`, where `actual` is one that fits."""
     match expected:

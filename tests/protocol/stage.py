@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 
 from presence_server.core.room import RoomLimits
 from presence_server.gateway.ports import Options
-from tests.protocol.notation import canonical, expand, fill
+from tests.protocol.notation import canonical, expand, fill, whole, whole_map
 from tests.support.world import OPTIONS, ROOM, SECRET, Client, World
 
 SETTLE_S = 0.02
@@ -74,7 +74,7 @@ class Stage:
         elif "expect" in step:
             self._check(step["expect"], self.clients[step["expect"]], step)
         else:
-            self._check_maps(step["map"])
+            self._check_maps(whole_map(expand(step["map"])))
 
     # What happens
 
@@ -91,6 +91,11 @@ class Stage:
         assert name not in self.clients, "every connection has a name of its own"
         self.clients[name] = self.world.dial(target, headers=headers)
         self.world.loop.turn()
+
+    def _do_fail_to_connect(self, step: Step) -> None:
+        for _ in range(step["times"]):
+            self.world.dial("/parties/presence/presence-acme?token=no.token.atall")
+            self.world.loop.turn()
 
     def _do_send(self, step: Step) -> None:
         client = self.clients[step["client"]]
@@ -150,9 +155,9 @@ class Stage:
     # What is seen
 
     def _check(self, name: str, client: Client, step: Step) -> None:
-        got, wanted = client.take(), expand(step["messages"])
+        got = client.take()
         self.received += got
-        filled = fill(wanted, got)
+        filled = fill([whole(message) for message in expand(step["messages"])], got)
         assert [canonical(one) for one in got] == [canonical(one) for one in filled], name
         self._check_closed(name, client, step.get("closed"))
 

@@ -14,7 +14,7 @@ from presence_server.core.claims import Claims, Expected, read_claims
 from presence_server.core.entry import Place
 from presence_server.core.errors import BadMessage, Refused, TokenRefused
 from presence_server.core.messages import SERVER_TYPES
-from presence_server.gateway.tokens import JwtVerifier
+from presence_server.gateway.tokens import JwtVerifier, secret_key
 from tests.protocol.files import Vector, faults, named, read
 from tests.protocol.notation import canonical, expand
 from tests.support.world import EPOCH, SECRET
@@ -154,7 +154,7 @@ def verify(vector: Vector) -> Claims:
     payload = expand(vector["json"]) if "json" in vector else json.dumps(claims(vector))
     token = PyJWS().encode(payload.encode(), SECRET, "HS256")
     expected = Expected(**vector.get("expects", {}))
-    return JwtVerifier(SECRET.encode(), "HS256", expected).verify(token, NOW)
+    return JwtVerifier(secret_key(SECRET), expected).verify(token, NOW)
 
 
 def claims(vector: Vector) -> Any:

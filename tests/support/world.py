@@ -20,7 +20,7 @@ from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
 from presence_server.gateway.ports import Clocks, Listener, Options
 from presence_server.gateway.session import Context
-from presence_server.gateway.tokens import JwtVerifier
+from presence_server.gateway.tokens import JwtVerifier, secret_key
 from presence_server.metrics import Metrics
 from tests.support.loop import FakeLoop
 from tests.support.transport import FakeTransport
@@ -67,7 +67,7 @@ class World:
             new_id=lambda: f"generated-{self.random.randrange(10**9)}",
         )
         self.metrics = Metrics()
-        verifier = JwtVerifier(SECRET.encode(), "HS256", Expected())
+        verifier = JwtVerifier(secret_key(SECRET), Expected())
         context = Context(options, self.clocks, self.loop, verifier, self.metrics)
         self.gateway = Gateway(context, handlers, listeners)
         self.clients: list[Client] = []

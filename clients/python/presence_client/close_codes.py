@@ -41,6 +41,8 @@ TABLE: Final[Mapping[int, Meaning]] = MappingProxyType(
     {
         1001: Meaning("server going away", Advice.RETRY),
         ABNORMAL: Meaning("connection lost, or none to be had", Advice.RETRY),
+        1002: Meaning("not WebSocket", Advice.STOP),
+        1007: Meaning("text that is not UTF-8", Advice.STOP),
         1009: Meaning("message too big", Advice.STOP),
         1012: Meaning("server restarting", Advice.RETRY),
         4400: Meaning("not the protocol, or a bad address", Advice.STOP),
