@@ -142,12 +142,26 @@ class Room:
         return (member.entry for member in self._members.values())
 
     def seats(self, user_id: str | None = None) -> list[Seat]:
-        """Every seat of the room, or of one user, observers included."""
-        if user_id is not None:
-            member = self._members.get(user_id)
-            return [*(member.tabs if member else ()), *self._observers.get(user_id, ())]
-        users = {**self._members, **self._observers}
-        return [seat for user in users for seat in self.seats(user)]
+        """Every seat of the room, or of one user, observers included.
+
+        The tab that stands for its user comes behind the others: when all are left in this order,
+        none of the others is shown in between.
+        """
+        if user_id is None:
+            users = {**self._members, **self._observers}
+            return [seat for user in users for seat in self.seats(user)]
+        member = self._members.get(user_id)
+        tabs: list[Seat] = []
+        if member is not None:
+            tabs += sorted(member.tabs, key=lambda tab: tab is member.standing)
+        return tabs + self._observers.get(user_id, [])
+
+    def find(self, user_id: str, connection_id: str) -> Seat | None:
+        """The seat that a connection of these ids would take over."""
+        for seat in self.seats(user_id):
+            if seat.connection_id == connection_id:
+                return seat
+        return None
 
     # Coming and going
 
@@ -160,7 +174,7 @@ class Room:
             Refused: if the room or the user is at a limit, or takeovers come too fast.
 
         """
-        old = self._find(identity.user_id, connection_id)
+        old = self.find(identity.user_id, connection_id)
         takeovers = () if old is None else _count_takeover(old, now)
         if old is not None and old.identity.observe == identity.observe:
             seat, events = self._take_over(old, holder, identity)
@@ -185,6 +199,7 @@ class Room:
         if member.tabs:
             return events + self._settle(member)
         del self._members[member.user_id]
+        del member.standing  # a tab and its member would hold each other
         self.seq += 1
         events.append(Left(member.user_id, reason, self.seq))
         return events
@@ -228,12 +243,6 @@ class Room:
         return [CursorMoved(member.user_id, cursor)]
 
     # The rest is how
-
-    def _find(self, user_id: str, connection_id: str) -> Seat | None:
-        for seat in self.seats(user_id):
-            if seat.connection_id == connection_id:
-                return seat
-        return None
 
     def _check_caps(self, identity: Identity, leaving: Seat | None) -> None:
         """Refuse before anything has changed; `leaving` is about to give up its seat."""

@@ -127,20 +127,18 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Nothing more will come; without a Close frame before it, this is a loss."""
-        is_loss = self.session is not None and self._ws.close_sent is None
-        self._ws.receive_eof()
-        if is_loss:
-            self._ws.data_to_send()
-            self.outbox.transport.abort()
+        if self.session is not None and self._ws.close_sent is None:
             self._end(ABNORMAL, None)
-        else:
-            self._send_pending()
+            self.outbox.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The socket is gone; without a Close frame before it, so is the client."""
         self._deadline = NEVER
-        self._ws.receive_eof()
         self._end(ABNORMAL, None)
+        if self.session is not None and not self.session.is_seated:
+            self.session = None
+        # The parser holds the protocol that holds it: without this only the collector frees them.
+        self._ws.parser.close()
         self._reception.lost(self)
 
     def pause_writing(self) -> None:
@@ -293,7 +291,7 @@ class Connection(asyncio.Protocol):
         return self._pulse.due(now, timeout)
 
     def _close(self, code: Close, reason: str, leave: LeaveReason | None) -> None:
-        if self._ws.state is not OPEN:
+        if self._is_ended or self._ws.state is not OPEN:
             return
         self._ws.send_close(code, reason)
         self._send_pending()

@@ -106,9 +106,9 @@ class Gateway:
         """
         if self._on_empty is not None:
             raise Refused(Close.RESTART, "server is restarting")
-        if len(self._connections) > self.context.options.max_connections:
-            raise Refused(Close.TOO_MANY, "too many connections")
         ticket = self._door.check(request.path, request.headers, self.context.clocks.wall())
+        if len(self._connections) > self.context.options.max_connections:
+            self._check_takeover(ticket)
         session = self._seat(connection, ticket)
         self.context.metrics.accepted.inc()
         return session
@@ -146,6 +146,15 @@ class Gateway:
         session.start(ticket.claims)
         session.inherit(held)
         return session
+
+    def _check_takeover(self, ticket: Ticket) -> None:
+        """At the limit only those come in whose old connection goes."""
+        room = self.rooms.get(ticket.room_id)
+        user_id, connection_id = ticket.claims.identity.user_id, ticket.connection_id
+        is_known = connection_id and room.room.find(user_id, connection_id)
+        room.forget_if_empty()
+        if not is_known:
+            raise Refused(Close.TOO_MANY, "too many connections")
 
     def _new_fanout(self, room: Room) -> Fanout:
         context = self.context

@@ -68,11 +68,12 @@ class Session:
         "_expires_at",
         "_faults",
         "_held",
-        "_is_seated",
+        "_is_attached",
         "_link",
         "_live",
         "_seat",
         "_warn_at",
+        "is_seated",
     )
 
     def __init__(self, link: Link, live: LiveRoom, seat: Seat, context: Context) -> None:
@@ -83,7 +84,8 @@ class Session:
         self._budget = Budget(context.options.rate, context.options.burst)
         self._faults: Faults | None = None
         self._held: Held = {}
-        self._is_seated = True
+        self._is_attached = True
+        self.is_seated = True
         self._expires_at = 0.0
         self._warn_at = NEVER
 
@@ -118,14 +120,14 @@ class Session:
 
     def end(self, reason: LeaveReason) -> None:
         """Leave the room: a Close frame was received or sent."""
-        self._live.fanout.drop(self._link.outbox)
+        self._detach()
         self._leave(reason)
 
     def lose(self) -> None:
         """The client is gone without a Close: leave the room when the grace is over."""
-        self._live.fanout.drop(self._link.outbox)
+        self._detach()
         grace = self._context.options.leave_grace
-        if grace > 0 and self._is_seated:
+        if grace > 0 and self.is_seated:
             self._context.scheduler.call_later(grace, self._leave, "timeout")
         else:
             self._leave("timeout")
@@ -149,9 +151,13 @@ class Session:
             self._send(messages.TokenRefreshRequired(expires_in=remaining))
         return min(self._warn_at, self._expires_at)
 
+    def _detach(self) -> None:
+        self._is_attached = False
+        self._live.fanout.drop(self._link.outbox)
+
     def _leave(self, reason: LeaveReason) -> None:
-        if self._is_seated:
-            self._is_seated = False
+        if self.is_seated:
+            self.is_seated = False
             self._held.clear()
             self._live.leave(self._seat, reason)
 
@@ -276,6 +282,8 @@ class Session:
         self._send(messages.TokenRefreshed(expires_in=self._accept(claims)))
 
     def _send(self, message: messages.Message) -> None:
+        if not self._is_attached:
+            return  # what waited for the rate is applied after a loss, but told to nobody
         frame = text_frame(codec.encode(message))
         self._link.outbox.write(frame)
         self._context.metrics.count_sent(str(message.__struct_config__.tag), len(frame))

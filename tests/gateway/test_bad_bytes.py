@@ -121,14 +121,14 @@ def test_one_whose_connection_is_reset_is_gone_at_once(server: Server, witness: 
     ann = server.enter("ann")
     pump([witness], lambda: "ann" in witness.users)
     ann.reset()
-    pump([witness], witness.left, 2)
+    pump([witness], witness.left, 5)
     assert witness.left() == [("ann", "timeout")]
 
 
 def test_one_that_hangs_up_without_a_close_is_gone_at_once(server: Server, witness: Peer) -> None:
     ann = server.enter("ann")
     ann.drop()
-    pump([witness], witness.left, 2)
+    pump([witness], witness.left, 5)
     assert witness.left() == [("ann", "timeout")]
 
 
@@ -143,7 +143,7 @@ def test_a_flood_of_pings_holds_nobody_up_and_loses_nothing(
     flood.update("/after-the-flood")
     for number in range(5):
         ann.update(f"/{number}")
-        pump(everybody, partial(witness.sees, "ann", f"/{number}"), 1.0)
+        pump(everybody, partial(witness.sees, "ann", f"/{number}"), 3)
     pump(everybody, lambda: witness.sees("flood", "/after-the-flood"), 20)
     if kind == "protocol":
         pump(everybody, lambda: flood.pongs == 20_000)

@@ -1,17 +1,16 @@
 """Readers that stall, on kernel sockets: they cost the others nothing, and catch up or are cut."""
 
-import os
 import resource
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
+from tests.conftest import SOAK
 from tests.support.peer import Peer, pump
 from tests.support.server import Server, eventually
 from tests.support.world import OPTIONS, World
 
-IS_FULL = os.environ.get("SOAK") == "full"
 TINY = 2_048
 FILL = "x" * 1_900
 FAST = ("--rate", "10000", "--burst", "100000", "--buffer-limit", "65536")
@@ -92,7 +91,7 @@ def test_a_reader_that_never_reads_again_is_cut() -> None:
         talker, witness = server.enter("talker"), server.enter("witness")
         server.enter("slow", buffer=TINY)
         fill(talker, [talker, witness], 500)
-        pump([talker, witness], witness.left, 5)
+        pump([talker, witness], witness.left, 8)
         assert witness.left() == [("slow", "timeout")]
         assert set(witness.users) == {"talker", "witness"}
         assert server.metric("presence_cut_slow_total") == 1
@@ -104,13 +103,14 @@ def test_one_that_reads_nothing_in_a_quiet_room_is_found_by_its_missing_pong() -
     with Server("--ping-interval", "1", "--pong-timeout", "2") as server:
         witness = server.enter("witness")
         server.enter("deaf")
-        pump([witness], witness.left, 5)
+        pump([witness], witness.left, 8)
         assert witness.left() == [("deaf", "timeout")]
         assert server.metric("presence_closes_total", code="4408") == 1
 
 
+@pytest.mark.soak
 def test_a_slow_reader_among_hundreds_is_noticed_by_none() -> None:
-    count = 2_000 if IS_FULL else 250
+    count = 1_000 if SOAK else 250
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
     try:
@@ -131,10 +131,12 @@ def test_a_slow_reader_among_hundreds_is_noticed_by_none() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.soak
 def test_a_slow_reader_of_a_snapshot_of_thousands_is_not_taken_for_stalled() -> None:
     """The room is filled with members whose connections are lost, but within the leave grace."""
-    count = 10_000 if IS_FULL else 2_000
-    with Server(*FAST, "--leave-grace", "600", "--pong-timeout", "2") as server:
+    count = 10_000 if SOAK else 2_000
+    flags = ("--leave-grace", "600", "--room-size", "20000", "--pong-timeout", "2")
+    with Server(*FAST, *flags) as server:
         for number in range(count):
             lost = server.join(f"user-{number}")
             pump([lost], partial(bool, lost.messages))

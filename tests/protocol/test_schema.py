@@ -83,7 +83,7 @@ def rows(title: str) -> list[list[str]]:
     section = README.split(f"\n## {title}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    return [row for row in cells if row[0] != "---" and not row[0].startswith(("---", "code"))]
+    return [row for row in cells if row[0] not in ("---", "code", "type", "what")]
 
 
 def words(row: list[str]) -> str:
@@ -98,7 +98,7 @@ def test_the_readme_has_every_close_code_with_its_meaning() -> None:
         says, advice, leave = stands[code]
         assert says.startswith(meaning.says)
         assert advice.startswith(f"**{meaning.advice.value}**")
-        assert leave.strip("`| ") == meaning.leave
+        assert leave.strip("`") == meaning.leave
 
 
 def test_the_readme_has_every_error_code() -> None:
@@ -111,15 +111,13 @@ def test_the_readme_has_every_error_code() -> None:
     [("What a client says", CLIENT_TYPES), ("What the server says", SERVER_TYPES)],
 )
 def test_the_readme_has_every_message(title: str, types: dict[str, Any]) -> None:
-    stands = [words(row) for row in rows(title) if words(row) != "type"]
-    assert stands == list(types)
+    assert [words(row) for row in rows(title)] == list(types)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_readme_names_every_field(name: str) -> None:
-    kinds = VALIDATORS[name].schema["$defs"].values()
-    fields = {field for kind in kinds for field in kind["properties"]}
-    assert {field for field in fields if not re.search(rf"`{field}\??`", README)} == set()
+@pytest.mark.parametrize("kind", [*CLIENT_TYPES.values(), *SERVER_TYPES.values()])
+def test_the_readme_names_every_field(kind: Any) -> None:
+    fields = kind.__struct_encode_fields__
+    assert [field for field in fields if not re.search(rf"`{field}\??`", README)] == []
 
 
 @pytest.mark.parametrize(
@@ -133,4 +131,4 @@ def test_the_readme_names_every_field(name: str) -> None:
     ],
 )
 def test_the_readme_has_the_limits(what: str, limit: int) -> None:
-    assert [what, f"{limit:,} |"] in rows("Limits") or [what, f"{limit:,}"] in rows("Limits")
+    assert [what, f"{limit:,}"] in rows("Limits")

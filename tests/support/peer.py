@@ -41,9 +41,13 @@ class Peer:
         self._socket = socket.socket()
         if buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self._socket.settimeout(SOON_S)
-        self._socket.connect((HOST, port))
-        self._socket.setblocking(False)
+        try:
+            self._socket.settimeout(SOON_S)
+            self._socket.connect((HOST, port))
+            self._socket.setblocking(False)
+        except OSError:
+            self._socket.close()
+            raise
         request = self._ws.connect()
         request.headers.update(headers)
         self._ws.send_request(request)

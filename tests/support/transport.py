@@ -125,7 +125,8 @@ class FakeTransport(asyncio.Transport):
             self._is_closing = True
             self.is_lost = True
             self._buffer.clear()
-            self._protocol.connection_lost(None)
+            protocol, self._protocol = self._protocol, None
+            protocol.connection_lost(None)
 
     def _push(self) -> None:
         size = len(self._buffer) if self.window is None else min(self.window, len(self._buffer))

@@ -1,0 +1,223 @@
+"""Settings: where they come from, which of them wins, and what is refused in one line."""
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from presence_server.settings import Settings, SettingsRefused, add_flags, load
+
+SECRET = "a secret of at least thirty-two bytes"
+
+
+class Source:
+    """Loads settings as the command line does. Variables last until the end of the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._monkeypatch = monkeypatch
+        self._folder = folder
+        for name in [name for name in os.environ if name.startswith("PRESENCE_")]:
+            monkeypatch.delenv(name)
+
+    def load(
+        self, *flags: str, variables: Mapping[str, str] | None = None, toml: str | None = None
+    ) -> Settings:
+        """The settings, or `SettingsRefused`."""
+        for name, value in (variables or {}).items():
+            self._monkeypatch.setenv(name, value)
+        if toml is not None:
+            flags += ("--config", str(self.write(toml)))
+        parser = ArgumentParser(allow_abbrev=False)
+        source = add_flags(parser)
+        return load(source, parser.parse_args(flags))
+
+    def write(self, toml: str) -> Path:
+        """A settings file."""
+        file = self._folder / "presence.toml"
+        file.write_text(toml)
+        return file
+
+    def refusal(self, *flags: str, **more: object) -> str:
+        """The one line that says what is wrong."""
+        with pytest.raises(SettingsRefused) as refused:
+            self.load(*flags, **more)  # type: ignore[arg-type] # passed on
+        line = str(refused.value)
+        assert line
+        assert "\n" not in line
+        return line
+
+
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
+    return Source(monkeypatch, tmp_path)
+
+
+# Where they come from
+
+
+def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(source: Source) -> None:
+    toml = "ping_interval = 1\npong_timeout = 1\nburst = 1\n"
+    variables = {"PRESENCE_PING_INTERVAL": "2", "PRESENCE_PONG_TIMEOUT": "2"}
+    settings = source.load("--ping-interval", "3", variables=variables, toml=toml)
+    assert settings.ping_interval == 3
+    assert settings.pong_timeout == 2
+    assert settings.burst == 1
+    assert settings.rate == Settings.model_fields["rate"].default
+
+
+def test_every_setting_can_be_given_in_each_of_the_three_ways(source: Source) -> None:
+    given = {
+        "host": "::1",
+        "port": "1",
+        "admin_host": "::1",
+        "admin_port": "2",
+        "admin_key": "k" * 16,
+        "jwt_secret": SECRET,
+        "jwt_issuer": "issuer",
+        "jwt_audience": "audience",
+        "allowed_origins": "https://a.example https://*.b.example",
+        "ping_interval": "1.5",
+        "pong_timeout": "1.5",
+        "handshake_timeout": "1.5",
+        "close_timeout": "1.5",
+        "leave_grace": "1.5",
+        "drain_seconds": "1.5",
+        "message_size": "2000",
+        "buffer_limit": "70000",
+        "room_size": "3",
+        "user_connections": "3",
+        "max_connections": "3",
+        "rate": "1.5",
+        "burst": "1.5",
+    }
+    left_out = {"config", "jwt_public_key"}
+    assert set(given) >= set(Settings.model_fields) - left_out - OPTIONAL
+    flags = [word for name, value in given.items() for word in (flag(name), value)]
+    by_flags = source.load(*flags)
+    toml = "\n".join(f"{name} = {value!r}" for name, value in given.items())
+    by_file = source.load(toml=toml)
+    variables = {variable(name): value for name, value in given.items()}
+    by_variables = source.load(variables=variables)
+    assert by_flags == by_variables
+    assert by_flags == by_file.model_copy(update={"config": None})
+    assert by_flags.allowed_origins == ("https://a.example", "https://*.b.example")
+    defaults = Settings.model_construct()
+    assert all(getattr(by_flags, name) != getattr(defaults, name) for name in given)
+
+
+OPTIONAL = {name for name in Settings.model_fields if name.startswith("history")}
+"""Settings of parts that this page does not know; their own tests do."""
+
+
+def flag(name: str) -> str:
+    """The flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The variable of a setting."""
+    return f"PRESENCE_{name.upper()}"
+
+
+def test_the_file_may_be_named_by_a_variable(source: Source) -> None:
+    file = source.write("rate = 7\n")
+    assert source.load(variables={"PRESENCE_CONFIG": str(file)}).rate == 7
+
+
+def test_origins_are_split_at_commas_and_blanks(source: Source) -> None:
+    origins = ("https://a.example", "https://b.example")
+    toml = 'allowed_origins = ["https://a.example", "https://b.example"]\n'
+    assert source.load(toml=toml).allowed_origins == origins
+    given = {"PRESENCE_ALLOWED_ORIGINS": "https://a.example, https://b.example"}
+    assert source.load(variables=given).allowed_origins == origins
+
+
+def test_a_public_key_in_several_lines_survives_each_way(source: Source) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    assert source.load("--jwt-public-key", pem).jwt_public_key == pem
+    assert source.load(toml=f'jwt_public_key = """{pem}"""\n').jwt_public_key == pem
+    assert source.load(variables={"PRESENCE_JWT_PUBLIC_KEY": pem}).jwt_public_key == pem
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "x"),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("admin_port", "1.5"),
+        ("ping_interval", "0"),
+        ("ping_interval", "-1"),
+        ("ping_interval", "nan"),
+        ("pong_timeout", "inf"),
+        ("handshake_timeout", "86401"),
+        ("close_timeout", "soon"),
+        ("leave_grace", "-1"),
+        ("drain_seconds", "601"),
+        ("drain_seconds", "nan"),
+        ("message_size", "1023"),
+        ("message_size", "1048577"),
+        ("buffer_limit", "65535"),
+        ("room_size", "0"),
+        ("user_connections", "0"),
+        ("max_connections", "0"),
+        ("rate", "0.5"),
+        ("rate", "inf"),
+        ("burst", "0"),
+        ("admin_key", "fifteen bytes.."),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_name(source: Source, name: str, value: str) -> None:
+    line = source.refusal(flag(name), value)
+    assert name in line or variable(name) in line
+    assert source.refusal(variables={variable(name): value}) == line
+
+
+def test_a_misspelt_variable_is_refused_with_a_hint(source: Source) -> None:
+    line = source.refusal(variables={"PRESENCE_PING_INTERVALL": "3"})
+    assert line == "unknown setting PRESENCE_PING_INTERVALL (did you mean PRESENCE_PING_INTERVAL?)"
+
+
+def test_an_unknown_variable_is_refused(source: Source) -> None:
+    line = source.refusal(variables={"PRESENCE_ZZZ": "1"})
+    assert line.startswith("unknown setting PRESENCE_ZZZ")
+
+
+def test_an_unknown_key_in_the_file_is_refused(source: Source) -> None:
+    assert source.refusal(toml="ping_intervall = 3\n") == "unknown setting ping_intervall"
+    assert "server" in source.refusal(toml="[server]\nport = 1\n")
+
+
+def test_a_bad_value_in_the_file_is_refused(source: Source) -> None:
+    assert source.refusal(toml='port = "x"\n').startswith("port: ")
+
+
+def test_a_file_that_is_missing_or_broken_is_refused(source: Source, tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.toml")
+    assert source.refusal("--config", missing) == f"config: no such file: {missing}"
+    assert source.refusal("--config", str(tmp_path)).startswith("config: ")
+    assert source.refusal(toml="port = = 1\n").startswith("config: ")
+    broken = tmp_path / "latin.toml"
+    broken.write_bytes(b'host = "\xe9"\n')
+    assert source.refusal("--config", str(broken)).startswith("config: ")
+
+
+def test_two_keys_at_once_are_refused(source: Source) -> None:
+    line = source.refusal("--jwt-secret", SECRET, "--jwt-public-key", "x")
+    assert "PRESENCE_JWT_SECRET" in line
+    assert "PRESENCE_JWT_PUBLIC_KEY" in line
+
+
+def test_a_secret_is_never_shown(source: Source) -> None:
+    settings = source.load("--jwt-secret", SECRET, "--admin-key", "k" * 16)
+    assert SECRET not in repr(settings)
+    assert "k" * 16 not in repr(settings)
+    assert SECRET not in source.refusal("--jwt-secret", SECRET, "--port", "x")
+    assert "secret!" not in source.refusal("--admin-key", "secret!")
+    assert SECRET not in source.refusal(toml=f'jwt_secret = ["{SECRET}"]\n')
+    assert SECRET not in source.refusal(toml=f'jwt_secret = "{SECRET}" "\n')
