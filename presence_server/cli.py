@@ -2,14 +2,17 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn, get_args
 
 from pydantic import SecretStr
 
 from presence_server import __version__, app, demo, tokens
+from presence_server.core.claims import Expected
+from presence_server.core.errors import TokenRefused
 from presence_server.core.permissions import Role
-from presence_server.gateway.tokens import KeyRefused, secret_key
+from presence_server.gateway.tokens import JwtVerifier, KeyRefused, secret_key
 from presence_server.settings import SettingsRefused, add_flags, load
 
 EXIT_USAGE: Final = 2
@@ -99,7 +102,7 @@ def _add_token(commands: Any) -> None:
 def _print_token(parsed: argparse.Namespace) -> None:
     secret = parsed.jwt_secret or _configured_secret()
     try:
-        secret_key(secret)
+        verifier = JwtVerifier(secret_key(secret), Expected())
     except KeyRefused as refused:
         raise SettingsRefused(f"jwt key: {refused}") from None
     token = tokens.mint(
@@ -112,6 +115,11 @@ def _print_token(parsed: argparse.Namespace) -> None:
         role=parsed.role,
         observe=parsed.observe or None,
     )
+    try:
+        verifier.verify(token, time.time())
+    except TokenRefused as refused:
+        message = f"a server would refuse this token ({refused.fault}): look at its values"
+        raise SettingsRefused(message) from None
     sys.stdout.write(token + "\n")
 
 

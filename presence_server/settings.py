@@ -147,7 +147,7 @@ def load(source: CliSettingsSource[Any], arguments: Namespace) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise SettingsRefused(_first_line(error)) from None
-    except TOMLDecodeError as error:
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRefused(f"config: {path}: {error}") from None
     except (SettingsError, ValueError) as error:
         raise SettingsRefused(str(error).splitlines()[0]) from None

@@ -209,3 +209,17 @@ def test_a_server_gives_no_demo_token() -> None:
     with Server() as server:
         assert get(server.port, "/demo/token?user=ann").status == 404
         assert get(server.port, "/").status == 404
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("--user", "", "--room", "presence-acme"),
+        ("--user", "ann", "--room", "a b*"),
+        ("--user", "ann", "--room", "presence-acme", "--ttl", "-60"),
+        ("--user", "ann", "--room", "presence-acme", "--ttl", "99999999999999"),
+    ],
+    ids=["no user", "a bad room", "expired", "beyond all time"],
+)
+def test_a_token_that_a_server_would_refuse_is_not_printed(values: tuple[str, ...]) -> None:
+    assert "would refuse this token" in refusal("token", *values)

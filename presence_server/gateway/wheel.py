@@ -50,8 +50,9 @@ class Wheel:
         self._timer = self._scheduler.call_later(delay, self._turn)
 
     def _turn(self) -> None:
-        now = self._clock()
-        current = max(self._armed_for, int(now / RESOLUTION_S))  # a timer may round down
+        # A loop's timer may run a little early: what it was armed for is due all the same.
+        now = max(self._clock(), self._armed_for * RESOLUTION_S)
+        current = max(self._armed_for, int(now / RESOLUTION_S))
         for slot in sorted(slot for slot in self._slots if slot <= current):
             for item in self._slots.pop(slot):
                 self._visit(item, now)

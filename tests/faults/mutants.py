@@ -23,6 +23,7 @@ SESSION = "presence_server/gateway/session.py"
 CONNECTION = "presence_server/gateway/connection.py"
 OUTBOX = "presence_server/gateway/outbox.py"
 STORE = "clients/python/presence_client/store.py"
+DIAL = "clients/python/presence_client/dial.py"
 OWN_STATE = "clients/python/presence_client/own_state.py"
 
 FAILURES = "tests/gateway/test_known_failures.py"
@@ -61,6 +62,22 @@ MUTANTS = [
         "        self._owed.update(self._said)\n",
         "        pass\n",
         CLIENTS,
+    ),
+    Mutant(
+        "a token expires asleep; the reconnect reuses the old one for ever",
+        DIAL,
+        "        token = source() if callable(source) else source\n",
+        "        if not hasattr(fetch, 'token'):\n"
+        "            fetch.token = source() if callable(source) else source\n"
+        "        token = fetch.token\n",
+        "tests/clients/test_python_client.py",
+    ),
+    Mutant(
+        "a page that mounts twice is offline for a moment",
+        ROOM,
+        "if old is not None and old.identity.observe == identity.observe:",
+        "if False:",
+        FAILURES,
     ),
     Mutant(
         "two tabs: closing one removes the user",

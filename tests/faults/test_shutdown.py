@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from functools import partial
 
 import pytest
 
@@ -84,7 +85,13 @@ def fill(talker: Peer, witness: Peer) -> None:
     """Send more than the buffers on the way to a stalled reader can hold."""
     for number in range(500):
         talker.update(f"/{number}", data={"fill": FILL})
-    pump([talker, witness], lambda: witness.sees("talker", "/499"))
+        if number % 25 == 24:
+            pump([talker, witness], partial(all_see, [talker, witness], f"/{number}"))
+
+
+def all_see(readers: list[Peer], path: str) -> bool:
+    """Whether the talker is at `path` for all of them."""
+    return all(peer.sees("talker", path) for peer in readers)
 
 
 def test_one_that_ignores_the_close_and_one_that_never_spoke_are_cut() -> None:

@@ -79,6 +79,20 @@ def test_closing_one_of_two_tabs_keeps_the_user() -> None:
     assert left(witness) == [("ann", "closed")]
 
 
+def test_a_page_that_mounts_twice_is_one_member_without_a_gap() -> None:
+    world = World()
+    witness = world.join("witness")
+    first = world.join("ann", "p1", settle=False)
+    second = world.join("ann", "p1", settle=False)
+    world.loop.turn()
+    first.close()
+    world.settle()
+    assert left(witness) == []
+    assert witness.types().count("user_joined") == 1
+    assert second.closed is None
+    assert second.users == witness.users == world.users()
+
+
 def test_a_full_room_takes_the_second_tab_of_a_member_but_no_further_user() -> None:
     world = World(OPTIONS._replace(room=RoomLimits(members=2, connections_per_user=8)))
     world.join("ann", "p1")
