@@ -3,13 +3,14 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 SOAK = os.environ.get("SOAK") == "full"
 """Whether what takes long runs at full length."""
 
-settings.register_profile("ci", deadline=None, print_blob=True)
-settings.load_profile("ci")
+settings.register_profile("full", deadline=None, print_blob=True)
+settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.generate])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
 @pytest.hookimpl(wrapper=True)

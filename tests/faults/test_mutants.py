@@ -31,7 +31,12 @@ def tree(tmp_path: Path) -> Path:
 def run(tree: Path, tests: str) -> subprocess.CompletedProcess[str]:
     """Run some of the tests in `tree`, on the code in `tree`."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests]
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_PROFILE": "quick",  # a failure is enough, it need not be the smallest
+    }
     return subprocess.run(
         command, cwd=tree, env=environment, capture_output=True, text=True, timeout=100, check=False
     )

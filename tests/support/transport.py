@@ -115,7 +115,7 @@ class FakeTransport(asyncio.Transport):
         """Let the far end take `size` bytes more; None lets it read everything from now on."""
         self.window = None if size is None else (self.window or 0) + size
         self._push()
-        if self._is_paused and len(self._buffer) <= self._low:
+        if self._is_paused and not self.is_lost and len(self._buffer) <= self._low:
             self._is_paused = False
             self._protocol.resume_writing()
 
