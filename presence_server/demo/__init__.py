@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from presence_server import tokens
-from presence_server.core import text
+from presence_server.core.errors import TokenRefused
 from presence_server.gateway.http import Handler, Page, plain
 
 ROOM: Final = "presence-demo"
@@ -60,8 +60,10 @@ def _files() -> dict[str, Handler]:
 
 def _token(secret: str, query: str) -> Page:
     asked = dict(parse_qsl(query))
-    user_id, name = asked.get("user", ""), asked.get("name") or None
-    if not text.is_id(user_id) or (name and text.byte_length(name) > text.MAX_NAME):
+    name, picture = asked.get("name"), asked.get("picture")
+    user_id = asked.get("user", "")
+    try:
+        token = tokens.mint(secret, user_id, ROOM, TOKEN_TTL_S, name=name, picture=picture)
+    except TokenRefused:
         return plain(HTTPStatus.BAD_REQUEST, "user: 1–128 bytes; name: at most 256 bytes")
-    token = tokens.mint(secret, user_id, ROOM, TOKEN_TTL_S, name=name, picture=asked.get("picture"))
     return Page(HTTPStatus.OK, "application/json", orjson.dumps({"token": token}), _HEADERS)
