@@ -88,6 +88,7 @@ class App:
         self._handlers = handlers
         self._metrics = Metrics()
         self._stopping = asyncio.Event()
+        self._emptied = asyncio.Event()
 
     async def run(self, announce: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain; `announce` gets the line that says where.
@@ -109,7 +110,7 @@ class App:
             admin_task = asyncio.create_task(admin.serve_on(private))
             lag_task = asyncio.create_task(self._watch_lag())
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stopping.set)
+                loop.add_signal_handler(number, self._stop)
             gc.freeze()
             announce(self._address(public, private))
             await self._stopping.wait()
@@ -118,6 +119,12 @@ class App:
             lag_task.cancel()
             admin.stop()
             await asyncio.gather(admin_task, lag_task, return_exceptions=True)
+
+    def _stop(self) -> None:
+        """Drain at the first signal; at the second wait for nobody."""
+        if self._stopping.is_set():
+            self._emptied.set()
+        self._stopping.set()
 
     def _address(self, public: socket.socket, private: socket.socket) -> str:
         return f"presence-server {__version__} listening on {url(public)} (admin {url(private)})"
@@ -140,11 +147,10 @@ class App:
     async def _drain(self, gateway: Gateway) -> None:
         """Close all rooms, wait for the clients to agree, cut those that don't."""
         spread = self._settings.drain_seconds
-        emptied = asyncio.Event()
-        gateway.drain(spread, emptied.set)
+        gateway.drain(spread, self._emptied.set)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(spread + self._settings.close_timeout):
-                await emptied.wait()
+                await self._emptied.wait()
         gateway.abort()
         await asyncio.sleep(0)
 

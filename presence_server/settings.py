@@ -49,6 +49,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
+        env_ignore_empty=True,
         extra="forbid",
         cli_kebab_case=True,
         cli_avoid_json=True,

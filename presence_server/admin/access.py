@@ -51,4 +51,5 @@ class Access:
 
     def _is_admin_key(self, credential: str) -> bool:
         key = self._admin_key
-        return key is not None and hmac.compare_digest(credential.encode(), key)
+        given = credential.encode("latin-1")  # the bytes of the header, as Starlette decodes them
+        return key is not None and hmac.compare_digest(given, key)

@@ -17,6 +17,7 @@ class AdminServer(uvicorn.Server):
                 app,
                 access_log=False,
                 log_config=None,
+                log_level="error",
                 lifespan="off",
                 ws="none",
                 timeout_graceful_shutdown=1,

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
@@ -14,6 +14,9 @@ from presence_server.core.entry import Entry, Place
 from presence_server.core.errors import BadMessage, ErrorCode
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Joined, Left
 from presence_server.core.messages import Status
+
+MAX_REASON: Final = 200
+"""Characters of an error's message, which quotes what the client sent."""
 
 
 class Move(NamedTuple):
@@ -84,7 +87,7 @@ def decode(raw: bytes | bytearray | memoryview) -> Command:
     try:
         message = msgspec.convert(fields, wire)
     except msgspec.ValidationError as error:
-        raise BadMessage(ErrorCode.INVALID_MESSAGE, str(error), kind) from None
+        raise BadMessage(ErrorCode.INVALID_MESSAGE, str(error)[:MAX_REASON], kind) from None
     command: Command = _READERS[wire](message)
     return command
 

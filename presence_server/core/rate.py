@@ -1,5 +1,10 @@
 """Rate limits that need one float each."""
 
+from typing import Final
+
+ROUNDING_S: Final = 1e-6
+"""More than a sum of two times loses, and nothing that anybody could use."""
+
 
 class Budget:
     """So many units a second, with a burst: the generic cell rate algorithm (ITU-T I.371).
@@ -17,14 +22,15 @@ class Budget:
     def take(self, now: float, units: float) -> bool:
         """Spend `units` if the budget has them at `now` (seconds, monotonic)."""
         full_at = max(self._full_at, now) + units * self._unit_s
-        if full_at - now > self._burst_s:
+        if full_at - now > self._burst_s + ROUNDING_S:
             return False
         self._full_at = full_at
         return True
 
     def wait(self, now: float, units: float) -> float:
         """Seconds from `now` until `units` can be spent; 0 if they can be at once."""
-        return max(0.0, self._full_at + units * self._unit_s - self._burst_s - now)
+        full_at = max(self._full_at, now) + units * self._unit_s
+        return max(0.0, full_at - now - self._burst_s)
 
     def overdraw(self, now: float, units: float, limit_s: float) -> float:
         """Spend `units` in any case; seconds until the budget is out of debt, at most `limit_s`."""

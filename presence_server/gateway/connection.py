@@ -26,10 +26,13 @@ from presence_server.gateway.pulse import NEVER, Beat, Pulse
 from presence_server.gateway.session import Context, Session
 from presence_server.gateway.wheel import Wheel
 
+MAX_REQUEST: Final = 32_768
 MAX_FRAGMENTS: Final = 64
 FRAMES_PER_S: Final = 500.0
 FRAMES_BURST: Final = 1000.0
-MAX_PENALTY_S: Final = 1.0
+MAX_PENALTY_S: Final = 3.0
+READ_SIZE: Final = 8_192
+"""Bytes taken at a time: no more than 1,400 frames, so that no flood holds the loop for long."""
 ABNORMAL: Final = 1006
 
 # websockets logs request lines at DEBUG, and a request line holds a token: never let it.
@@ -59,17 +62,23 @@ class Reception(Protocol):
         """A socket is gone."""
 
 
-class Connection(asyncio.Protocol):
-    """The asyncio protocol of one socket."""
+_READ_BUFFER = bytearray(READ_SIZE)
+_READ_VIEW = memoryview(_READ_BUFFER)
+
+
+class Connection(asyncio.BufferedProtocol):
+    """The asyncio protocol of one socket. All share one buffer: what was read is taken at once."""
 
     __slots__ = (
         "_deadline",
         "_flood",
         "_fragments",
+        "_is_close_sent",
         "_is_ended",
         "_is_flooding",
         "_pulse",
         "_reception",
+        "_request_size",
         "_ws",
         "outbox",
         "peer",
@@ -84,6 +93,8 @@ class Connection(asyncio.Protocol):
         self._flood = Budget(FRAMES_PER_S, FRAMES_BURST)
         self._is_flooding = False
         self._is_ended = False
+        self._is_close_sent = False
+        self._request_size = 0
         self._deadline = NEVER
         self._pulse: Pulse
         self.visit_at = NEVER
@@ -106,12 +117,16 @@ class Connection(asyncio.Protocol):
         self._set_deadline(context.options.handshake_timeout)
         self._reception.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Where to read to."""
+        return _READ_VIEW
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what came: a request, then frames."""
         self._pulse.heard = True
-        self._reception.context.metrics.bytes_received.inc(len(data))
+        self._reception.context.metrics.bytes_received.inc(nbytes)
         ws = self._ws
-        ws.receive_data(data)
+        ws.receive_data(_READ_BUFFER[:nbytes])
         events = ws.events_received()
         for event in events:
             if isinstance(event, Frame):
@@ -119,10 +134,12 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, Request):
                 self._take_request(event)
         self._send_pending()
-        if ws.close_sent is not None:
+        if ws.state is CONNECTING:
+            self._limit_request(nbytes)
+        elif ws.close_sent is not None:
             # The client closed, or broke the protocol; what we closed ourselves has ended already.
             self._end(ws.close_sent.code, "closed")
-        elif not self._is_ended:
+        if not self.outbox.transport.is_closing():
             self._slow_down(len(events))
 
     def eof_received(self) -> None:
@@ -144,13 +161,13 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client reads slower than the room speaks: hear nothing more from it meanwhile."""
         self.outbox.paused = True
+        self.outbox.transport.pause_reading()
         if self.session is None or self._is_ended:
-            return
+            return  # a deadline is set
         context = self._reception.context
         now, timeout = context.clocks.monotonic(), context.options.pong_timeout
         self._pulse.paused(now, self.outbox.flushed, timeout)
         self.visit_by(now + timeout)
-        self.outbox.transport.pause_reading()
         self.session.paused()
 
     def resume_writing(self) -> None:
@@ -195,11 +212,13 @@ class Connection(asyncio.Protocol):
     # In
 
     def _take_request(self, request: Request) -> None:
+        # What was said before there is a handshake gets no answer: a pong would come before it.
+        self._ws.data_to_send()
+        response = self._reception.respond(request)
         if self._ws.eof_sent:
-            # Frames that came with the request have ended the connection before it began.
-            self.outbox.transport.abort()
+            self._answer_last(response)
             return
-        response = self._reception.respond(request) or self._ws.accept(request)
+        response = response or self._ws.accept(request)
         self._ws.send_response(response)
         if self._ws.state is not OPEN:
             return
@@ -209,11 +228,28 @@ class Connection(asyncio.Protocol):
         except Refused as refused:
             self._refuse(refused)
             return
+        self._request_size = 0
         # The library's parser holds on to the request for life: 2 KB, and the token in it.
         request.headers.clear()
         request.path = ""
         self._deadline = NEVER
         self.visit_by(self._pulse.due(0.0, 0.0))
+
+    def _answer_last(self, response: Response | None) -> None:
+        """Bytes that came with the request have ended the connection before it began."""
+        if response is None:
+            self.outbox.transport.abort()
+        else:
+            self.outbox.write(response.serialize())
+            self._finish()
+
+    def _limit_request(self, size: int) -> None:
+        """Answer a request that does not end: the library alone would take a megabyte."""
+        self._request_size += size
+        if self._request_size > MAX_REQUEST and not self._ws.eof_sent:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self._ws.send_response(self._ws.reject(status, "the request is too large\n"))
+            self._send_pending()
 
     def _refuse(self, refused: Refused) -> None:
         delay = self._reception.refusal_delay(self, refused)
@@ -314,11 +350,16 @@ class Connection(asyncio.Protocol):
             self.session.end(leave)
 
     def _send_pending(self) -> None:
-        for data in self._ws.data_to_send():
-            if data != SEND_EOF:
-                self.outbox.write(data)
-            elif not self.outbox.transport.is_closing():
-                self._finish()
+        """Write what the library has to say; once our Close is out, only the end."""
+        pending = self._ws.data_to_send()
+        if not pending:
+            return
+        data = b"" if self._is_close_sent else b"".join(pending)
+        if data:
+            self.outbox.write(data)
+        self._is_close_sent = self._ws.close_sent is not None
+        if SEND_EOF in pending and not self.outbox.transport.is_closing():
+            self._finish()
 
     def _finish(self) -> None:
         """Half-close: the peer reads what is on its way, then closes, or we do."""

@@ -70,8 +70,9 @@ class Pulse:
     def due(self, now: float, timeout: float) -> float:
         """When to call `beat` again."""
         ping = self._next_ping
-        if self._pinged_at is not None and ping <= now:
-            ping = self._pinged_at + timeout
+        if self._pinged_at is not None:
+            answer_by = self._pinged_at + timeout
+            ping = answer_by if ping <= now else min(ping, max(answer_by, now))
         return min(ping, self._stall_by)
 
     def _is_stalled(self, now: float, flushed: int, timeout: float) -> bool:

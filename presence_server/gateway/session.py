@@ -33,6 +33,7 @@ SAID: Final = frozenset({Move, Mark, Point})
 Held = dict[type[Command], tuple[Command, float]]
 
 MAX_WARNING_S: Final = 60.0
+MIN_WAIT_S: Final = 0.001
 NEVER: Final = float("inf")
 _PONG: Final = text_frame(codec.encode(messages.Pong()))
 
@@ -224,7 +225,7 @@ class Session:
             self._advise(ErrorCode.RATE_LIMITED, "too fast: the latest is kept", kind, now)
 
     def _release_in(self, delay: float) -> None:
-        self._context.scheduler.call_later(delay, self._release)
+        self._context.scheduler.call_later(max(delay, MIN_WAIT_S), self._release)
 
     def _release(self) -> None:
         """Apply what waits, in the order in which it was last said, as the budget allows."""

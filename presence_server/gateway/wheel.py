@@ -50,15 +50,21 @@ class Wheel:
         self._timer = self._scheduler.call_later(delay, self._turn)
 
     def _turn(self) -> None:
+        self._timer = None
         # A loop's timer may run a little early: what it was armed for is due all the same.
         now = max(self._clock(), self._armed_for * RESOLUTION_S)
         current = max(self._armed_for, int(now / RESOLUTION_S))
-        for slot in sorted(slot for slot in self._slots if slot <= current):
-            for item in self._slots.pop(slot):
-                self._visit(item, now)
-        self._timer = None
-        if self._slots:
-            self._arm(min(self._slots))
+        slots = sorted(slot for slot in self._slots if slot <= current)
+        due = [item for slot in slots for item in self._slots.pop(slot)]
+        due.reverse()
+        try:
+            while due:
+                self._visit(due.pop(), now)
+        finally:
+            if due:  # a visit raised: that is its own end, not that of the others
+                self._slots.setdefault(current, []).extend(due)
+            if self._slots:
+                self._arm(min(self._slots))
 
     def _visit(self, item: Visited, now: float) -> None:
         if item.visit_at > now:

@@ -32,14 +32,14 @@ class FakeTransport(asyncio.Transport):
         self._on_eof = on_eof
         self._protocol: Any = None
         self._buffer = bytearray()
-        self._incoming: list[bytes] = []
+        self._incoming = bytearray()
         self._high = 65_536
         self._low = 16_384
         self._is_paused = False
         self._is_reading = True
         self._is_closing = False
 
-    def attach(self, protocol: asyncio.Protocol) -> None:
+    def attach(self, protocol: asyncio.BufferedProtocol) -> None:
         """Connect it."""
         self._protocol = protocol
         protocol.connection_made(self)
@@ -82,8 +82,7 @@ class FakeTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         """Give it what has waited."""
         self._is_reading = True
-        while self._incoming and self._is_reading:
-            self._protocol.data_received(self._incoming.pop(0))
+        self._feed()
 
     def is_reading(self) -> bool:
         """Whether the server reads."""
@@ -106,10 +105,8 @@ class FakeTransport(asyncio.Transport):
         """Bytes from the far end."""
         if self.is_lost or self._is_closing:
             return
-        if self._is_reading:
-            self._protocol.data_received(data)
-        else:
-            self._incoming.append(data)
+        self._incoming += data
+        self._feed()
 
     def read(self, size: int | None) -> None:
         """Let the far end take `size` bytes more; None lets it read everything from now on."""
@@ -127,6 +124,14 @@ class FakeTransport(asyncio.Transport):
             self._buffer.clear()
             protocol, self._protocol = self._protocol, None
             protocol.connection_lost(None)
+
+    def _feed(self) -> None:
+        while self._incoming and self._is_reading and not self._is_closing:
+            buffer = self._protocol.get_buffer(-1)
+            size = min(len(buffer), len(self._incoming))
+            buffer[:size] = self._incoming[:size]
+            del self._incoming[:size]
+            self._protocol.buffer_updated(size)
 
     def _push(self) -> None:
         size = len(self._buffer) if self.window is None else min(self.window, len(self._buffer))
