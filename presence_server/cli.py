@@ -65,7 +65,8 @@ def _add_demo(commands: Any) -> None:
         "demo",
         help="run the server with a page to try it in",
         description="Run the server with a demo page, a secret made now and a token endpoint "
-        "that gives a token to anybody who asks. Not for production.",
+        "that gives a token to anybody who asks. Not for production: keys in the settings are "
+        "not used.",
         allow_abbrev=False,
     )
     source = add_flags(parser)

@@ -7,13 +7,21 @@ environment over the file.
 
 import difflib
 import os
+import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
@@ -23,6 +31,10 @@ from pydantic_settings import (
     SettingsError,
     TomlConfigSettingsSource,
 )
+
+from presence_server.core.origins import ANY
+
+_ORIGIN = re.compile(r"https?://(\*\.)?[^\s/*?#@]+")
 
 PREFIX: Final = "PRESENCE_"
 MIN_ADMIN_KEY: Final = 16
@@ -41,7 +53,17 @@ def _split(value: object) -> object:
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _check_origin(origin: str) -> str:
+    """An origin that no page can have would lock everybody out."""
+    if origin != ANY and not _ORIGIN.fullmatch(origin):
+        raise ValueError(f"{origin!r} is no origin, such as https://example.com (or * for all)")
+    return origin
+
+
+Origin = Annotated[str, AfterValidator(_check_origin)]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -62,17 +84,19 @@ class Settings(BaseSettings):
     port: Port = Field(8787, description="port that clients connect to; 0 takes a free one")
     admin_host: str = Field("127.0.0.1", description="address of the admin listener")
     admin_port: Port = Field(8788, description="port of the admin listener; 0 takes a free one")
-    admin_key: SecretStr | None = Field(None, description="key for the admin queries under /v1")
+    admin_key: SecretStr | None = Field(
+        None, description="key for the admin queries under /v1, at least 16 bytes"
+    )
     jwt_secret: SecretStr | None = Field(
         None, description="secret of at least 32 bytes that signs tokens (HS256)"
     )
     jwt_public_key: str | None = Field(
-        None, description="public key in PEM that tokens verify with (RS256, ES256 or EdDSA)"
+        None, description="public key, the PEM text itself (RS256, ES256 or EdDSA, as the key says)"
     )
     jwt_issuer: str | None = Field(None, description="`iss` that tokens must have")
     jwt_audience: str | None = Field(None, description="`aud` that tokens must have")
-    allowed_origins: Words = Field(
-        ("*",), description="origins whose pages may connect, e.g. https://*.example.com"
+    allowed_origins: Origins = Field(
+        ("*",), description="origins whose pages may connect, by commas, e.g. https://*.example.com"
     )
     ping_interval: Seconds = Field(10, description="seconds between pings to a client")
     pong_timeout: Seconds = Field(15, description="seconds to wait for a sign of life or progress")

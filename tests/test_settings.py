@@ -147,6 +147,9 @@ def test_a_public_key_in_several_lines_survives_each_way(source: Source) -> None
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("allowed_origins", "example.com"),
+        ("allowed_origins", "https://a.example/path"),
+        ("allowed_origins", "https://*"),
         ("port", "x"),
         ("port", "-1"),
         ("port", "65536"),

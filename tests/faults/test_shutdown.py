@@ -44,12 +44,22 @@ def test_without_anybody_it_ends_at_once() -> None:
         assert time.monotonic() - began < SLACK_S
 
 
+def test_a_second_signal_waits_for_nobody() -> None:
+    with Server("--drain-seconds", "60", "--close-timeout", "60") as server:
+        rooms = [enter(server, "a", room) for room in range(4)]
+        began = time.monotonic()
+        server.terminate()
+        pump(rooms, lambda: any(peer.is_gone for peer in rooms))
+        server.terminate()
+        assert server.wait() == 0
+        assert time.monotonic() - began < SLACK_S
+
+
 def test_a_room_is_closed_at_once_and_rooms_one_after_the_other() -> None:
     with Server("--drain-seconds", "2") as server:
         rooms = [[enter(server, name, room) for name in "ab"] for room in range(4)]
         peers = [peer for room in rooms for peer in room]
         server.terminate()
-        server.terminate()  # a second one changes nothing
         closed_at: list[float] = []
         for room in rooms:
             pump(peers, lambda room=room: all(peer.is_gone for peer in room))  # type: ignore[misc]

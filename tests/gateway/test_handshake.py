@@ -97,3 +97,20 @@ def test_what_is_not_http_gets_a_word() -> None:
     raw.transport.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
     assert raw.received.startswith(b"HTTP/1.1 400 ")
     assert raw.transport.is_lost
+
+
+def test_the_first_of_two_requests_in_one_piece_is_answered() -> None:
+    world = World()
+    raw = Raw(world)
+    raw.transport.send(b"GET /healthz HTTP/1.1\r\n\r\n" * 2)
+    assert raw.received.startswith(b"HTTP/1.1 200 ")
+    assert raw.transport.is_lost
+
+
+def test_a_ping_that_comes_with_the_request_gets_no_answer_before_the_handshake() -> None:
+    world = World()
+    raw = Raw(world)
+    raw.transport.send(request(world) + Frame(Opcode.PING, b"early").serialize(mask=True))
+    world.settle()
+    assert raw.received.startswith(b"HTTP/1.1 101 ")
+    assert set(world.users()) == {"ann"}
