@@ -8,7 +8,7 @@ frame is received or sent, not when the transport is gone, and nothing follows a
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from websockets.exceptions import InvalidMessage
 from websockets.frames import Frame, Opcode
@@ -19,18 +19,15 @@ from websockets.typing import BytesLike
 
 from presence_server.core.close_codes import TABLE, Close, LeaveReason
 from presence_server.core.errors import BadMessage, ErrorCode, Refused
-from presence_server.core.rate import Budget
 from presence_server.gateway.frames import PING_FRAME
+from presence_server.gateway.intake import Intake
 from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.pulse import NEVER, Beat, Pulse
-from presence_server.gateway.session import Context, Session
-from presence_server.gateway.wheel import Wheel
+from presence_server.gateway.reception import Reception
+from presence_server.gateway.session import Session
 
 MAX_REQUEST: Final = 32_768
 MAX_FRAGMENTS: Final = 64
-FRAMES_PER_S: Final = 500.0
-FRAMES_BURST: Final = 1000.0
-MAX_PENALTY_S: Final = 3.0
 READ_SIZE: Final = 8_192
 """Bytes taken at a time: no more than 1,400 frames, so that no flood holds the loop for long."""
 ABNORMAL: Final = 1006
@@ -38,28 +35,6 @@ ABNORMAL: Final = 1006
 # websockets logs request lines at DEBUG, and a request line holds a token: never let it.
 _LOGGER = logging.getLogger("presence_server.websocket")
 _LOGGER.setLevel(logging.WARNING)
-
-
-class Reception(Protocol):
-    """Where a connection goes with what it can't decide alone."""
-
-    context: Context
-    wheel: Wheel
-
-    def opened(self, connection: "Connection") -> None:
-        """A socket was accepted."""
-
-    def respond(self, request: Request) -> Response | None:
-        """The answer to a request that is no upgrade; None for an upgrade."""
-
-    def admit(self, connection: "Connection", request: Request) -> Session:
-        """Seat an upgraded connection; raises `Refused`."""
-
-    def refusal_delay(self, connection: "Connection", refused: Refused) -> float:
-        """Seconds to hold the closing of a refused connection; counts the refusal."""
-
-    def lost(self, connection: "Connection") -> None:
-        """A socket is gone."""
 
 
 _READ_BUFFER = bytearray(READ_SIZE)
@@ -71,11 +46,10 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline",
-        "_flood",
         "_fragments",
+        "_intake",
         "_is_close_sent",
         "_is_ended",
-        "_is_flooding",
         "_pulse",
         "_reception",
         "_request_size",
@@ -90,8 +64,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reception = reception
         self._ws = ServerProtocol(max_size=reception.context.options.max_message, logger=_LOGGER)
         self._fragments: list[BytesLike] | None = None
-        self._flood = Budget(FRAMES_PER_S, FRAMES_BURST)
-        self._is_flooding = False
+        self._intake: Intake
         self._is_ended = False
         self._is_close_sent = False
         self._request_size = 0
@@ -112,6 +85,7 @@ class Connection(asyncio.BufferedProtocol):
         address = stream.get_extra_info("peername")
         self.peer = address[0] if address else ""
         self.outbox = Outbox(stream)
+        self._intake = Intake(self.outbox)
         now = context.clocks.monotonic()
         self._pulse = Pulse(now + context.clocks.random() * context.options.ping_interval)
         self._set_deadline(context.options.handshake_timeout)
@@ -140,7 +114,7 @@ class Connection(asyncio.BufferedProtocol):
             # The client closed, or broke the protocol; what we closed ourselves has ended already.
             self._end(ws.close_sent.code, "closed")
         if not self.outbox.transport.is_closing():
-            self._slow_down(len(events))
+            self._intake.took(len(events), self._reception.context)
 
     def eof_received(self) -> None:
         """Nothing more will come; without a Close frame before it, this is a loss."""
@@ -161,7 +135,7 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """The client reads slower than the room speaks: hear nothing more from it meanwhile."""
         self.outbox.paused = True
-        self.outbox.transport.pause_reading()
+        self._intake.hold()
         if self.session is None or self._is_ended:
             return  # a deadline is set
         context = self._reception.context
@@ -176,7 +150,7 @@ class Connection(asyncio.BufferedProtocol):
         self._pulse.resumed()
         if self.session is not None:
             self.session.resumed()
-        self._read_again()
+        self._intake.read_again()
 
     # Called by the session, the room, the wheel
 
@@ -290,24 +264,6 @@ class Connection(asyncio.BufferedProtocol):
         if round_trip is not None:
             context.metrics.ping_seconds.observe(round_trip)
 
-    def _slow_down(self, frames: int) -> None:
-        """Read no faster than frames may come: nothing is lost, its sender has to wait."""
-        context = self._reception.context
-        debt = self._flood.overdraw(context.clocks.monotonic(), frames, MAX_PENALTY_S)
-        if debt > 0 and not self._is_flooding:
-            self._is_flooding = True
-            self.outbox.transport.pause_reading()
-            context.scheduler.call_later(debt, self._flood_over)
-
-    def _flood_over(self) -> None:
-        self._is_flooding = False
-        self._read_again()
-
-    def _read_again(self) -> None:
-        transport = self.outbox.transport
-        if not (self.outbox.paused or self._is_flooding or transport.is_closing()):
-            transport.resume_reading()
-
     # Out
 
     def _beat(self, now: float) -> float:
@@ -333,7 +289,7 @@ class Connection(asyncio.BufferedProtocol):
         self._send_pending()
         self._end(code, leave)
         self._set_deadline(self._reception.context.options.close_timeout)
-        self._read_again()
+        self._intake.read_again()
 
     def _end(self, code: int, leave: LeaveReason | None) -> None:
         """Give up the seat, once; without a reason to leave the client is lost (leave grace)."""

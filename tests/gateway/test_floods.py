@@ -4,7 +4,8 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from presence_server.core.rate import Budget
-from presence_server.gateway.connection import FRAMES_BURST, MAX_REQUEST, READ_SIZE
+from presence_server.gateway.connection import MAX_REQUEST, READ_SIZE
+from presence_server.gateway.intake import FRAMES_BURST
 from presence_server.gateway.wheel import NEVER, RESOLUTION_S, Wheel
 from tests.support.loop import FakeLoop
 from tests.support.world import OPTIONS, Client, World

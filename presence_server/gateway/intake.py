@@ -1,0 +1,47 @@
+"""How fast a client is read: not while it doesn't read itself, and no faster than frames may come.
+
+Nothing is lost: what isn't read waits in the kernel, and then in its sender.
+"""
+
+from typing import Final
+
+from presence_server.core.rate import Budget
+from presence_server.gateway.outbox import Outbox
+from presence_server.gateway.session import Context
+
+FRAMES_PER_S: Final = 500.0
+FRAMES_BURST: Final = 1000.0
+MAX_PENALTY_S: Final = 3.0
+
+
+class Intake:
+    """The tap of one connection."""
+
+    __slots__ = ("_budget", "_is_flooding", "_outbox")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._budget = Budget(FRAMES_PER_S, FRAMES_BURST)
+        self._is_flooding = False
+
+    def took(self, frames: int, context: Context) -> None:
+        """Count what came; beyond the budget read nothing until it is out of debt."""
+        debt = self._budget.overdraw(context.clocks.monotonic(), frames, MAX_PENALTY_S)
+        if debt > 0 and not self._is_flooding:
+            self._is_flooding = True
+            self.hold()
+            context.scheduler.call_later(debt, self._flood_over)
+
+    def hold(self) -> None:
+        """Read nothing until `read_again`."""
+        self._outbox.transport.pause_reading()
+
+    def read_again(self) -> None:
+        """Read, unless there is still a reason not to."""
+        transport = self._outbox.transport
+        if not (self._outbox.paused or self._is_flooding or transport.is_closing()):
+            transport.resume_reading()
+
+    def _flood_over(self) -> None:
+        self._is_flooding = False
+        self.read_again()

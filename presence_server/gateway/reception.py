@@ -1,0 +1,34 @@
+"""Where a connection goes with what it can't decide alone; the gateway is one."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from websockets.http11 import Request, Response
+
+from presence_server.core.errors import Refused
+from presence_server.gateway.session import Context, Session
+from presence_server.gateway.wheel import Wheel
+
+if TYPE_CHECKING:
+    from presence_server.gateway.connection import Connection
+
+
+class Reception(Protocol):
+    """What connections ask and tell."""
+
+    context: Context
+    wheel: Wheel
+
+    def opened(self, connection: "Connection") -> None:
+        """A socket was accepted."""
+
+    def respond(self, request: Request) -> Response | None:
+        """The answer to a request that is no upgrade; None for an upgrade."""
+
+    def admit(self, connection: "Connection", request: Request) -> Session:
+        """Seat an upgraded connection; raises `Refused`."""
+
+    def refusal_delay(self, connection: "Connection", refused: Refused) -> float:
+        """Seconds to hold the closing of a refused connection; counts the refusal."""
+
+    def lost(self, connection: "Connection") -> None:
+        """A socket is gone."""
