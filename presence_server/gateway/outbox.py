@@ -30,11 +30,6 @@ class Outbox:
         self._mark = 0
 
     @property
-    def is_fed(self) -> bool:
-        """Whether shared frames reach it now."""
-        return self._feed is not None
-
-    @property
     def queued(self) -> int:
         """Bytes that the kernel has not taken yet."""
         return self.transport.get_write_buffer_size()
