@@ -175,9 +175,4 @@ def run(
         OSError: if an address can't be had.
 
     """
-    verifier(settings)
-
-    async def main() -> None:
-        await App(settings, handlers).run(announce)
-
-    uvloop.run(main())
+    uvloop.run(App(settings, handlers).run(announce))

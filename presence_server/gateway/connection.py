@@ -22,7 +22,8 @@ from presence_server.core.errors import BadMessage, ErrorCode, Refused
 from presence_server.gateway.frames import PING_FRAME
 from presence_server.gateway.intake import Intake
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.pulse import NEVER, Beat, Pulse
+from presence_server.gateway.ports import NEVER
+from presence_server.gateway.pulse import Beat, Pulse
 from presence_server.gateway.reception import Reception
 from presence_server.gateway.session import Session
 

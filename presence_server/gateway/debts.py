@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from presence_server.gateway.outbox import Outbox
+from presence_server.gateway.ports import NEVER
 from presence_server.metrics import Metrics
 
 Cause = Literal["join", "resync", "behind"]
 
-NEVER: Final = float("inf")
 INTERVAL_S: Final = 1.0
 MAX_BYTES: Final = 8 * 1024 * 1024
 

@@ -18,10 +18,10 @@ from typing import Final
 from presence_server.core.codec import encode_event, encode_snapshot
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Event, Joined, Left
 from presence_server.core.room import Room
-from presence_server.gateway.debts import NEVER, Cause, Debts
+from presence_server.gateway.debts import Cause, Debts
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import Clocks, Scheduler, Timer
+from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
 from presence_server.metrics import Metrics
 
 GATHER_S: Final = 0.005

@@ -1,11 +1,14 @@
 """What the gateway needs of others, as small as it can be."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from presence_server.core.claims import Claims
 from presence_server.core.events import Event
 from presence_server.core.room import RoomLimits
+
+NEVER: Final = float("inf")
+"""The time of what is not going to happen."""
 
 
 class Timer(Protocol):

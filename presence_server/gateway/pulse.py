@@ -1,9 +1,8 @@
 """Whether a peer is alive and takes what it is sent. Pure: time comes in."""
 
 from enum import Enum, auto
-from typing import Final
 
-NEVER: Final = float("inf")
+from presence_server.gateway.ports import NEVER
 
 
 class Beat(Enum):

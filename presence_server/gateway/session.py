@@ -15,7 +15,7 @@ from presence_server.core.rate import Budget
 from presence_server.core.room import Seat, Tab
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import Clocks, Options, Scheduler, Verifier
+from presence_server.gateway.ports import NEVER, Clocks, Options, Scheduler, Verifier
 from presence_server.gateway.rooms import LiveRoom
 from presence_server.metrics import Metrics
 
@@ -34,7 +34,6 @@ Held = dict[type[Command], tuple[Command, float]]
 
 MAX_WARNING_S: Final = 60.0
 MIN_WAIT_S: Final = 0.001
-NEVER: Final = float("inf")
 _PONG: Final = text_frame(codec.encode(messages.Pong()))
 
 

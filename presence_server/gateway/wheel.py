@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from presence_server.gateway.ports import Scheduler, Timer
+from presence_server.gateway.ports import NEVER, Scheduler, Timer
 
 RESOLUTION_S: Final = 0.05
-NEVER: Final = float("inf")
 
 
 class Visited(Protocol):

@@ -6,7 +6,8 @@ from websockets.frames import Frame, Opcode
 from presence_server.core.rate import Budget
 from presence_server.gateway.connection import MAX_REQUEST, READ_SIZE
 from presence_server.gateway.intake import FRAMES_BURST
-from presence_server.gateway.wheel import NEVER, RESOLUTION_S, Wheel
+from presence_server.gateway.ports import NEVER
+from presence_server.gateway.wheel import RESOLUTION_S, Wheel
 from tests.support.loop import FakeLoop
 from tests.support.world import OPTIONS, Client, World
 
@@ -47,14 +48,22 @@ def test_a_flood_is_read_no_faster_than_frames_may_come(is_admitted: bool) -> No
     assert waiting - len(client.transport._incoming) <= 6 * 500 * 4 + READ_SIZE
 
 
-def test_one_that_floods_and_does_not_read_takes_no_memory() -> None:
+@pytest.mark.parametrize("is_admitted", [True, False], ids=["admitted", "refusal held"])
+def test_one_that_floods_and_does_not_read_takes_no_memory(is_admitted: bool) -> None:
     world = World()
-    ann = world.join("ann")
+    for _ in range(20):
+        world.dial("/parties/presence/presence-acme")
+    world.settle()
+    ann = world.join("ann") if is_admitted else world.dial("/parties/presence/presence-acme")
+    world.settle()
+    assert ann.closed is None
     ann.transport.window = 0
+    largest = 0
     for _ in range(200):
         ann.send_raw(BIG_PING * 100)
         world.loop.advance(0.05)
-    assert ann.transport.get_write_buffer_size() < OPTIONS.buffer_limit + 2 * READ_SIZE
+        largest = max(largest, ann.transport.get_write_buffer_size())
+    assert OPTIONS.buffer_limit < largest < OPTIONS.buffer_limit + 2 * READ_SIZE
 
 
 def test_a_request_of_a_megabyte_is_refused_long_before() -> None:

@@ -1,6 +1,7 @@
 """Alive, silent or stalled: arithmetic."""
 
-from presence_server.gateway.pulse import NEVER, Beat, Pulse
+from presence_server.gateway.ports import NEVER
+from presence_server.gateway.pulse import Beat, Pulse
 
 INTERVAL, TIMEOUT = 10.0, 15.0
 

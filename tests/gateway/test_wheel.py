@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.gateway.wheel import NEVER, RESOLUTION_S, Wheel
+from presence_server.gateway.ports import NEVER
+from presence_server.gateway.wheel import RESOLUTION_S, Wheel
 from tests.support.loop import FakeLoop
 
 
