@@ -21,6 +21,7 @@ from presence_server.core.close_codes import Close
 from presence_server.core.codec import TYPE_OF, Command
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Joined, Left
 from presence_server.core.messages import SERVER_TYPES
+from presence_server.tallies import Spread, Tallies, Tally
 
 _SHORT: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _NETWORK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
@@ -38,7 +39,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """What Prometheus scrapes. Label values seen on the hot path are bound once, here or there."""
+    """What Prometheus scrapes. What the hot path counts is in tallies, the rest the library's."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -63,25 +64,33 @@ class Metrics:
         )
 
     def _traffic(self) -> None:
-        self.received = self._counter(
-            "presence_messages_received", "Messages from clients, by type.", ["type"]
+        self._received = Tallies(
+            "presence_messages_received",
+            "Messages from clients, by type.",
+            "type",
+            TYPE_OF.values(),
+            self.registry,
         )
-        self.sent = self._counter(
-            "presence_messages_sent", "Messages to clients, by type, one for each.", ["type"]
+        self._sent = Tallies(
+            "presence_messages_sent",
+            "Messages to clients, by type, one for each.",
+            "type",
+            SERVER_TYPES,
+            self.registry,
         )
-        self._received = {kind: self.received.labels(name) for kind, name in TYPE_OF.items()}
-        self._sent = {name: self.sent.labels(name) for name in SERVER_TYPES}
-        self._sent_events = {kind: self._sent[name] for kind, name in _EVENTS.items()}
         self.errors = self._counter(
             "presence_errors", "Errors found in clients' messages, told or not, by code.", ["code"]
         )
-        self.bytes_received = self._counter("presence_received_bytes", "Bytes from clients.")
-        self.bytes_sent = self._counter("presence_sent_bytes", "Bytes given to sockets.")
-        self.fanout_seconds = self._histogram(
-            "presence_fanout_seconds", "Time to write one batch to all of a room.", _SHORT
+        self.bytes_received = Tally("presence_received_bytes", "Bytes from clients.", self.registry)
+        self.bytes_sent = Tally("presence_sent_bytes", "Bytes given to sockets.", self.registry)
+        self.fanout_seconds = Spread(
+            "presence_fanout_seconds",
+            "Time to write one batch to all of a room.",
+            _SHORT,
+            self.registry,
         )
-        self.fanout_frames = self._histogram(
-            "presence_fanout_frames", "Messages in one batch.", _FRAMES
+        self.fanout_frames = Spread(
+            "presence_fanout_frames", "Messages in one batch.", _FRAMES, self.registry
         )
 
     def _health(self) -> None:
@@ -119,18 +128,19 @@ class Metrics:
     ) -> None:
         """Count one batch of `frames` frames and `size` bytes, written to each of `receivers`."""
         self.fanout_frames.observe(frames)
-        self.bytes_sent.inc(size * receivers)
+        self.bytes_sent.value += size * receivers
+        sent = self._sent.counts
         for kind, count in tally.items():
-            self._sent_events[kind].inc(count * receivers)
+            sent[_EVENTS[kind]] += count * receivers
 
     def count_received(self, kind: type[Command]) -> None:
         """Count one message from a client."""
-        self._received[kind].inc()
+        self._received.counts[TYPE_OF[kind]] += 1
 
     def count_sent(self, kind: str, size: int) -> None:
         """Count one message of `size` bytes to one client."""
-        self._sent[kind].inc()
-        self.bytes_sent.inc(size)
+        self._sent.counts[kind] += 1
+        self.bytes_sent.value += size
 
     def count_close(self, code: int) -> None:
         """Count the end of a connection; clients choose codes freely, labels must not."""

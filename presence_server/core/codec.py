@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -14,42 +14,43 @@ from presence_server.core.entry import Entry, Place
 from presence_server.core.errors import BadMessage, ErrorCode
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Joined, Left
 from presence_server.core.messages import Status
+from presence_server.core.value import Value
 
 MAX_REASON: Final = 200
 """Characters of an error's message, which quotes what the client sent."""
 
 
-class Move(NamedTuple):
+class Move(Value, frozen=True):
     """A decoded `presence_update`."""
 
     place: Place
     idle_s: float
 
 
-class Point(NamedTuple):
+class Point(Value, frozen=True):
     """A decoded `cursor_update`."""
 
     cursor: bytes | None
 
 
-class Mark(NamedTuple):
+class Mark(Value, frozen=True):
     """A decoded `status_update`."""
 
     status: Status
     idle_s: float
 
 
-class Renew(NamedTuple):
+class Renew(Value, frozen=True):
     """A decoded `token_refresh`."""
 
     token: str
 
 
-class Resync(NamedTuple):
+class Resync(Value, frozen=True):
     """A decoded `resync`."""
 
 
-class Ping(NamedTuple):
+class Ping(Value, frozen=True):
     """A decoded `ping`."""
 
 
@@ -92,18 +93,18 @@ def decode(raw: bytes | bytearray | memoryview) -> Command:
     return command
 
 
+_PLACE_TEXTS: Final = (
+    ("currentPath", text.MAX_PATH),
+    ("resourceType", text.MAX_ID),
+    ("resourceId", text.MAX_ID),
+    ("versionId", text.MAX_ID),
+    ("activity", text.MAX_ACTIVITY),
+    ("following", text.MAX_ID),
+)
+
+
 def _read_presence(message: messages.PresenceUpdate) -> Move:
-    of = "presence_update"
-    for field, value, limit in (
-        ("currentPath", message.current_path, text.MAX_PATH),
-        ("resourceType", message.resource_type, text.MAX_ID),
-        ("resourceId", message.resource_id, text.MAX_ID),
-        ("versionId", message.version_id, text.MAX_ID),
-        ("activity", message.activity, text.MAX_ACTIVITY),
-        ("following", message.following, text.MAX_ID),
-    ):
-        if value:
-            _check_text(value, limit, field, of)
+    data = message.data
     place = Place(
         message.current_path,
         message.resource_type,
@@ -111,8 +112,21 @@ def _read_presence(message: messages.PresenceUpdate) -> Move:
         message.version_id,
         message.activity,
         message.following,
-        _compact(message.data, text.MAX_DATA, "data", of),
+        None if data is None else _compact(data, text.MAX_DATA, "data", "presence_update"),
     )
+    said = (
+        place.current_path,
+        place.resource_type,
+        place.resource_id,
+        place.version_id,
+        place.activity,
+        place.following,
+    )
+    # Nearly always they are so short and plain that one look at all of them together will do.
+    if not text.is_plain("".join(filter(None, said)), text.MAX_ID):
+        for value, (field, limit) in zip(said, _PLACE_TEXTS, strict=True):
+            if value:
+                _check_text(value, limit, field, "presence_update")
     return Move(place, (message.idle_ms or 0) / 1000)
 
 

@@ -4,15 +4,16 @@ An entry is kept as the bytes that go out: encoded once when it changes, compare
 `1`, `1.0` and `true` are three things), joined into events and snapshots without encoding again.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
 from presence_server.core.messages import Status
 from presence_server.core.permissions import Role
+from presence_server.core.value import Value
 
 
-class Profile(NamedTuple):
+class Profile(Value, frozen=True):
     """What a token says of its user to the others."""
 
     name: str
@@ -20,7 +21,7 @@ class Profile(NamedTuple):
     role: Role
 
 
-class Identity(NamedTuple):
+class Identity(Value, frozen=True):
     """What a token says of a connection: all that a room needs to admit it."""
 
     user_id: str
@@ -30,7 +31,7 @@ class Identity(NamedTuple):
     track: bool
 
 
-class Place(NamedTuple):
+class Place(Value, frozen=True):
     """A whole location, as one `presence_update` sets it. `data` is compact JSON."""
 
     current_path: str
@@ -44,13 +45,13 @@ class Place(NamedTuple):
     @property
     def location(self) -> tuple[str, str | None, str | None, str | None]:
         """Where it is: what a cursor belongs to."""
-        return self[:4]
+        return (self.current_path, self.resource_type, self.resource_id, self.version_id)
 
 
 NOWHERE: Final = Place("")
 
 
-class Entry(NamedTuple):
+class Entry(Value, frozen=True):
     """A member as the others see it: `body` is the JSON object without its braces and cursor."""
 
     user_id: str

@@ -1,28 +1,27 @@
 """What a room reports: events that are broadcast, and facts about tabs that are not."""
 
-from typing import NamedTuple
-
 from presence_server.core.close_codes import LeaveReason
 from presence_server.core.entry import Entry, Place
 from presence_server.core.messages import Status
 from presence_server.core.permissions import Role
+from presence_server.core.value import Value
 
 
-class Joined(NamedTuple):
+class Joined(Value, frozen=True):
     """A user's first tab opened."""
 
     entry: Entry
     seq: int
 
 
-class Changed(NamedTuple):
+class Changed(Value, frozen=True):
     """A member's entry is another."""
 
     entry: Entry
     seq: int
 
 
-class Left(NamedTuple):
+class Left(Value, frozen=True):
     """A user's last tab ended."""
 
     user_id: str
@@ -30,14 +29,14 @@ class Left(NamedTuple):
     seq: int
 
 
-class CursorMoved(NamedTuple):
+class CursorMoved(Value, frozen=True):
     """A member's cursor is elsewhere, or gone. Unnumbered: the latest wins."""
 
     user_id: str
     cursor: bytes | None
 
 
-class TabOpened(NamedTuple):
+class TabOpened(Value, frozen=True):
     """A connection took a seat. `tab` numbers the seats of a room and survives a takeover."""
 
     user_id: str
@@ -47,7 +46,7 @@ class TabOpened(NamedTuple):
     track: bool
 
 
-class TabMoved(NamedTuple):
+class TabMoved(Value, frozen=True):
     """A tab is at another place, or its status is another."""
 
     user_id: str
@@ -56,7 +55,7 @@ class TabMoved(NamedTuple):
     status: Status
 
 
-class TabEnded(NamedTuple):
+class TabEnded(Value, frozen=True):
     """A tab gave up its seat."""
 
     user_id: str

@@ -8,6 +8,8 @@ that order before calling another verb. `now` is monotonic seconds, `now_ms` UTC
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from presence_server.core.close_codes import Close, LeaveReason
 from presence_server.core.entry import NOWHERE, Entry, Identity, Place, Profile, encode_body
 from presence_server.core.errors import Refused
@@ -239,7 +241,7 @@ class Room:
         tab.cursor = cursor
         if tab is not member.standing:
             return []
-        member.entry = member.entry._replace(cursor=cursor)
+        member.entry = Entry(member.user_id, member.entry.body, cursor)
         return [CursorMoved(member.user_id, cursor)]
 
     # The rest is how
@@ -302,7 +304,7 @@ class Room:
         if not may(role, Permission.CURSOR):
             tab.cursor = None
         if tab.place is not None and not may(role, Permission.ACTIVITY):
-            tab.place = tab.place._replace(activity=None)
+            tab.place = replace(tab.place, activity=None)
 
     def _speak(self, tab: Tab, spoke_at: float) -> None:
         self._spoken += 1

@@ -28,6 +28,11 @@ def has_control(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
+def is_plain(text: str, limit: int) -> bool:
+    """Whether `text` is so plain that no check of it can fail: printable ASCII, no longer."""
+    return len(text) <= limit and text.isascii() and text.isprintable()
+
+
 def is_room_id(text: str) -> bool:
     """Whether `text` can be the id of a room."""
     return _ROOM_ID.fullmatch(text) is not None
@@ -35,7 +40,9 @@ def is_room_id(text: str) -> bool:
 
 def is_id(text: str) -> bool:
     """Whether `text` can be a user's or a connection's id: 1–128 bytes, no control characters."""
-    return 0 < len(text) <= MAX_ID and byte_length(text) <= MAX_ID and not has_control(text)
+    if not 0 < len(text) <= MAX_ID:
+        return False
+    return is_plain(text, MAX_ID) or (byte_length(text) <= MAX_ID and not has_control(text))
 
 
 def compact(value: dict[str, Any]) -> bytes:

@@ -1,20 +1,17 @@
 """One socket: bytes to messages and back, from its first byte to its last.
 
-Handshake, parsing, masking and the closing handshake are those of websockets' sans-I/O protocol;
-flow control, deadlines and the peer's pulse are ours. A connection leaves its room when a Close
-frame is received or sent, not when the transport is gone, and nothing follows a Close.
+The protocol is in `wire`; flow control, deadlines and the peer's pulse are here. A connection
+leaves its room when a Close frame is received or sent, not when the transport is gone, and nothing
+follows a Close.
 """
 
 import asyncio
-import logging
 from http import HTTPStatus
 from typing import Final, cast
 
-from websockets.exceptions import InvalidMessage
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import CONNECTING, OPEN, SEND_EOF
-from websockets.server import ServerProtocol
+from websockets.protocol import SEND_EOF
 from websockets.typing import BytesLike
 
 from presence_server.core.close_codes import TABLE, Close, LeaveReason
@@ -26,17 +23,13 @@ from presence_server.gateway.ports import NEVER
 from presence_server.gateway.pulse import Beat, Pulse
 from presence_server.gateway.reception import Reception
 from presence_server.gateway.session import Session
+from presence_server.gateway.upgrade import Upgrade
+from presence_server.gateway.wire import Wire
 
-MAX_REQUEST: Final = 32_768
 MAX_FRAGMENTS: Final = 64
 READ_SIZE: Final = 8_192
 """Bytes taken at a time: no more than 1,400 frames, so that no flood holds the loop for long."""
 ABNORMAL: Final = 1006
-
-# websockets logs request lines at DEBUG, and a request line holds a token: never let it.
-_LOGGER = logging.getLogger("presence_server.websocket")
-_LOGGER.setLevel(logging.WARNING)
-
 
 _READ_BUFFER = bytearray(READ_SIZE)
 _READ_VIEW = memoryview(_READ_BUFFER)
@@ -53,26 +46,22 @@ class Connection(asyncio.BufferedProtocol):
         "_is_ended",
         "_pulse",
         "_reception",
-        "_request_size",
-        "_ws",
+        "_wire",
         "outbox",
-        "peer",
         "session",
         "visit_at",
     )
 
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
-        self._ws = ServerProtocol(max_size=reception.context.options.max_message, logger=_LOGGER)
+        self._wire = Wire(reception.context.options.max_message)
         self._fragments: list[BytesLike] | None = None
         self._intake: Intake
         self._is_ended = False
         self._is_close_sent = False
-        self._request_size = 0
         self._deadline = NEVER
         self._pulse: Pulse
         self.visit_at = NEVER
-        self.peer = ""
         self.outbox: Outbox
         self.session: Session | None = None
 
@@ -83,8 +72,6 @@ class Connection(asyncio.BufferedProtocol):
         context = self._reception.context
         stream = cast("asyncio.Transport", transport)
         stream.set_write_buffer_limits(high=context.options.buffer_limit, low=0)
-        address = stream.get_extra_info("peername")
-        self.peer = address[0] if address else ""
         self.outbox = Outbox(stream)
         self._intake = Intake(self.outbox)
         now = context.clocks.monotonic()
@@ -99,27 +86,28 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came: a request, then frames."""
         self._pulse.heard = True
-        self._reception.context.metrics.bytes_received.inc(nbytes)
-        ws = self._ws
-        ws.receive_data(_READ_BUFFER[:nbytes])
-        events = ws.events_received()
-        for event in events:
-            if isinstance(event, Frame):
-                self._take_frame(event)
-            elif isinstance(event, Request):
-                self._take_request(event)
+        context, wire = self._reception.context, self._wire
+        context.metrics.bytes_received.value += nbytes
+        received = wire.receive(_READ_BUFFER[:nbytes])
+        for piece in received:
+            if isinstance(piece, bytes):
+                self._take_text(piece)
+            elif isinstance(piece, Frame):
+                self._take_frame(piece)
+            elif isinstance(piece, Upgrade):
+                self._take_upgrade(piece)
+            elif isinstance(piece, Request):
+                self._take_request(piece)
         self._send_pending()
-        if ws.state is CONNECTING:
-            self._limit_request(nbytes)
-        elif ws.close_sent is not None:
+        if wire.close_sent is not None:
             # The client closed, or broke the protocol; what we closed ourselves has ended already.
-            self._end(ws.close_sent.code, "closed")
+            self._end(wire.close_sent, "closed")
         if not self.outbox.transport.is_closing():
-            self._intake.took(len(events), self._reception.context)
+            self._intake.took(len(received), context)
 
     def eof_received(self) -> None:
         """Nothing more will come; without a Close frame before it, this is a loss."""
-        if self.session is not None and self._ws.close_sent is None:
+        if self.session is not None and self._wire.close_sent is None:
             self._end(ABNORMAL, None)
             self.outbox.transport.abort()
 
@@ -129,8 +117,7 @@ class Connection(asyncio.BufferedProtocol):
         self._end(ABNORMAL, None)
         if self.session is not None and not self.session.is_seated:
             self.session = None
-        # The parser holds the protocol that holds it: without this only the collector frees them.
-        self._ws.parser.close()
+        self._wire.release()
         self._reception.lost(self)
 
     def pause_writing(self) -> None:
@@ -153,7 +140,12 @@ class Connection(asyncio.BufferedProtocol):
             self.session.resumed()
         self._intake.read_again()
 
-    # Called by the session, the room, the wheel
+    # Called by the gateway, the session, the room, the wheel
+
+    def peer(self) -> str:
+        """The address of the other end; empty where there is none."""
+        address = self.outbox.transport.get_extra_info("peername")
+        return str(address[0]) if address else ""
 
     def close(self, code: Close, reason: str) -> None:
         """Send a Close; the seat is given up at once, the socket when the client agrees.
@@ -186,27 +178,32 @@ class Connection(asyncio.BufferedProtocol):
 
     # In
 
+    def _take_upgrade(self, upgrade: Upgrade) -> None:
+        self.outbox.write(self._wire.open(upgrade))
+        self._enter(upgrade)
+
     def _take_request(self, request: Request) -> None:
         # What was said before there is a handshake gets no answer: a pong would come before it.
-        self._ws.data_to_send()
+        self._wire.to_send()
         response = self._reception.respond(request)
-        if self._ws.eof_sent:
+        if self._wire.is_ended:
             self._answer_last(response)
             return
-        response = response or self._ws.accept(request)
-        self._ws.send_response(response)
-        if self._ws.state is not OPEN:
-            return
-        self._send_pending()
+        self._wire.answer(request, response)
+        if self._wire.is_open:
+            self._send_pending()
+            self._enter(request)
+            # The library's parser holds on to the request for life: 2 KB, and the token in it.
+            request.headers.clear()
+            request.path = ""
+
+    def _enter(self, request: Upgrade | Request) -> None:
         try:
-            self.session = self._reception.admit(self, request)
+            upgrade = Upgrade.of(request) if isinstance(request, Request) else request
+            self.session = self._reception.admit(self, upgrade)
         except Refused as refused:
             self._refuse(refused)
             return
-        self._request_size = 0
-        # The library's parser holds on to the request for life: 2 KB, and the token in it.
-        request.headers.clear()
-        request.path = ""
         self._deadline = NEVER
         self.visit_by(self._pulse.due(0.0, 0.0))
 
@@ -218,14 +215,6 @@ class Connection(asyncio.BufferedProtocol):
             self.outbox.write(response.serialize())
             self._finish()
 
-    def _limit_request(self, size: int) -> None:
-        """Answer a request that does not end: the library alone would take a megabyte."""
-        self._request_size += size
-        if self._request_size > MAX_REQUEST and not self._ws.eof_sent:
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self._ws.send_response(self._ws.reject(status, "the request is too large\n"))
-            self._send_pending()
-
     def _refuse(self, refused: Refused) -> None:
         delay = self._reception.refusal_delay(self, refused)
         if delay > 0:
@@ -234,6 +223,10 @@ class Connection(asyncio.BufferedProtocol):
             context.scheduler.call_later(delay, self.close, refused.code, refused.reason)
         else:
             self.close(refused.code, refused.reason)
+
+    def _take_text(self, text: BytesLike) -> None:
+        if self.session is not None and not self._is_ended:
+            self.session.handle(text)
 
     def _take_frame(self, frame: Frame) -> None:
         if self.session is None or self._is_ended:
@@ -284,9 +277,9 @@ class Connection(asyncio.BufferedProtocol):
         return self._pulse.due(now, timeout)
 
     def _close(self, code: Close, reason: str, leave: LeaveReason | None) -> None:
-        if self._is_ended or self._ws.state is not OPEN:
+        if self._is_ended or not self._wire.is_open:
             return
-        self._ws.send_close(code, reason)
+        self._wire.close(code, reason)
         self._send_pending()
         self._end(code, leave)
         self._set_deadline(self._reception.context.options.close_timeout)
@@ -308,22 +301,21 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send_pending(self) -> None:
         """Write what the library has to say; once our Close is out, only the end."""
-        pending = self._ws.data_to_send()
+        pending = self._wire.to_send()
         if not pending:
             return
         data = b"" if self._is_close_sent else b"".join(pending)
         if data:
             self.outbox.write(data)
-        self._is_close_sent = self._ws.close_sent is not None
+        self._is_close_sent = self._wire.close_sent is not None
         if SEND_EOF in pending and not self.outbox.transport.is_closing():
             self._finish()
 
     def _finish(self) -> None:
         """Half-close: the peer reads what is on its way, then closes, or we do."""
-        if isinstance(self._ws.handshake_exc, InvalidMessage):
+        if self._wire.is_gibberish:
             # The library hangs up on what isn't HTTP; a person debugging wants a word.
-            answer = self._ws.reject(HTTPStatus.BAD_REQUEST, "not a request that is served here\n")
-            self.outbox.write(answer.serialize())
+            self.outbox.write(self._wire.reproof())
         self.outbox.transport.write_eof()
         self._set_deadline(self._reception.context.options.close_timeout)
 
@@ -332,9 +324,8 @@ class Connection(asyncio.BufferedProtocol):
         self.visit_by(self._deadline)
 
     def _give_up(self) -> None:
-        if self._ws.state is CONNECTING and not self._ws.eof_sent:
-            late = self._ws.reject(HTTPStatus.REQUEST_TIMEOUT, "the request did not end\n")
-            self._ws.send_response(late)
+        if self._wire.is_connecting:
+            self._wire.reject(HTTPStatus.REQUEST_TIMEOUT, "the request did not end\n")
             self._send_pending()
         else:
             self._deadline = NEVER

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-from websockets.datastructures import Headers, MultipleValuesError
-
 from presence_server.core.address import parse_address
 from presence_server.core.claims import Claims
 from presence_server.core.close_codes import Close
 from presence_server.core.errors import Refused, TokenRefused
 from presence_server.core.origins import is_allowed
 from presence_server.gateway.ports import Verifier
+from presence_server.gateway.upgrade import Upgrade
 
 
 class Ticket(NamedTuple):
@@ -27,22 +26,17 @@ class Door:
         self._verifier = verifier
         self._allowed_origins = allowed_origins
 
-    def check(self, target: str, headers: Headers, now_s: float) -> Ticket:
+    def check(self, upgrade: Upgrade, now_s: float) -> Ticket:
         """The ticket of a request.
 
         Raises:
             Refused: with the close code that says what is wrong.
 
         """
-        address = parse_address(target)
-        try:
-            origin = headers.get("Origin")
-            bearer = _bearer(headers.get("Authorization"))
-        except MultipleValuesError:
-            raise Refused(Close.BAD_REQUEST, "a header is repeated") from None
-        if not is_allowed(origin, self._allowed_origins):
+        address = parse_address(upgrade.target)
+        if not is_allowed(upgrade.origin, self._allowed_origins):
             raise Refused(Close.FORBIDDEN, "origin is not allowed")
-        token = address.token or bearer
+        token = address.token or _bearer(upgrade.authorization)
         if not token:
             raise Refused(Close.UNAUTHORIZED, "token_missing")
         claims = self.verify(token, now_s)

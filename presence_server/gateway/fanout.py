@@ -74,7 +74,7 @@ class Fanout:
     def publish(self, events: Sequence[Event]) -> None:
         """Take what the room reported; call it with each verb's events, in order."""
         for event in events:
-            if isinstance(event, Changed | Joined):
+            if isinstance(event, (Changed, Joined)):
                 # An entry goes out with its cursor: one that waits would be older.
                 self._cursors.pop(event.entry.user_id, None)
                 self._gather(event)

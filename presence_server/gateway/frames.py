@@ -1,4 +1,4 @@
-"""Whole WebSocket frames from the server, ready for any connection.
+"""Whole WebSocket frames: those that the server sends, and where those of a client begin and end.
 
 A server's frames carry no mask and, without compression, nothing of the connection they go to
 (RFC 6455 §5.1): one encoded frame serves a whole room.
@@ -8,22 +8,58 @@ from struct import Struct
 from typing import Final
 
 from websockets.frames import Frame, Opcode
+from websockets.speedups import apply_mask
 
-# First byte FIN and TEXT, second the length, or 126 or 127 where it follows (RFC 6455 §5.2).
+WHOLE_TEXT: Final = 0x81
+"""The first byte of a message in one frame: FIN and TEXT, no extension (RFC 6455 §5.2)."""
+WHOLE_PONG: Final = 0x8A
+MAX_CONTROL: Final = 6 + 125
+"""Bytes of a client's largest control frame: header, mask, payload (RFC 6455 §5.5)."""
+
+# First byte as above, second the length, or 126 or 127 where it follows (RFC 6455 §5.2).
 _SHORT: Final = Struct("!BB").pack
 _MEDIUM: Final = Struct("!BBH").pack
 _LONG: Final = Struct("!BBQ").pack
-_TEXT: Final = 0x81
+_MASKED: Final = 0x80
+_MASKED_126: Final = 0x80 | 126
 
 
 def text_frame(payload: bytes) -> bytes:
     """`payload` (UTF-8) as one text frame."""
     size = len(payload)
     if size < 126:
-        return _SHORT(_TEXT, size) + payload
+        return _SHORT(WHOLE_TEXT, size) + payload
     if size < 65_536:
-        return _MEDIUM(_TEXT, 126, size) + payload
-    return _LONG(_TEXT, 127, size) + payload
+        return _MEDIUM(WHOLE_TEXT, 126, size) + payload
+    return _LONG(WHOLE_TEXT, 127, size) + payload
 
 
 PING_FRAME: Final = Frame(Opcode.PING, b"").serialize(mask=False)
+
+
+def frame_end(data: bytearray, at: int, limit: int) -> int:
+    """Where the client's frame at `at` ends; beyond `data` if it is not all there.
+
+    0 where no frame can follow: it has no mask, which every frame of a client must have
+    (RFC 6455 §5.1), or a payload of more than `limit` bytes.
+    """
+    size = len(data) - at
+    if size < 2:
+        return len(data) + 1
+    second = data[at + 1]
+    if second < _MASKED:
+        return 0
+    if second < _MASKED_126:
+        return at + 6 + second - _MASKED
+    header = 8 if second == _MASKED_126 else 14
+    if size < header:
+        return len(data) + 1
+    length = int.from_bytes(data[at + 2 : at + header - 4])
+    return at + header + length if length <= limit else 0
+
+
+def unmask(data: bytearray, at: int, end: int) -> bytes:
+    """The payload of the client's whole frame from `at` to `end`."""
+    second = data[at + 1]
+    start = at + (6 if second < _MASKED_126 else 8 if second == _MASKED_126 else 14)
+    return apply_mask(data[start:end], data[start - 4 : start])

@@ -16,6 +16,7 @@ from presence_server.gateway.http import Handler, Site
 from presence_server.gateway.ports import Listener
 from presence_server.gateway.rooms import Rooms
 from presence_server.gateway.session import Context, Session
+from presence_server.gateway.upgrade import Upgrade
 from presence_server.gateway.wheel import Wheel
 
 HOLD_MIN_S: Final = 1.0
@@ -97,7 +98,7 @@ class Gateway:
         """The answer to a request that is no upgrade; None for an upgrade."""
         return None if "Upgrade" in request.headers else self._site.respond(request)
 
-    def admit(self, connection: Connection, request: Request) -> Session:
+    def admit(self, connection: Connection, upgrade: Upgrade) -> Session:
         """Seat an upgraded connection.
 
         Raises:
@@ -106,7 +107,7 @@ class Gateway:
         """
         if self._on_empty is not None:
             raise Refused(Close.RESTART, "server is restarting")
-        ticket = self._door.check(request.path, request.headers, self.context.clocks.wall())
+        ticket = self._door.check(upgrade, self.context.clocks.wall())
         if len(self._connections) > self.context.options.max_connections:
             self._check_takeover(ticket)
         session = self._seat(connection, ticket)
@@ -124,7 +125,7 @@ class Gateway:
             metrics.refused.labels(_REASONS[refused.code]).inc()
             return 0.0
         metrics.refused.labels(refused.reason).inc()
-        if not self._attempts.is_too_many(connection.peer, clocks.monotonic()):
+        if not self._attempts.is_too_many(connection.peer(), clocks.monotonic()):
             return 0.0
         return HOLD_MIN_S + (HOLD_MAX_S - HOLD_MIN_S) * clocks.random()
 

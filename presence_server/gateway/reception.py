@@ -6,6 +6,7 @@ from websockets.http11 import Request, Response
 
 from presence_server.core.errors import Refused
 from presence_server.gateway.session import Context, Session
+from presence_server.gateway.upgrade import Upgrade
 from presence_server.gateway.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Reception(Protocol):
     def respond(self, request: Request) -> Response | None:
         """The answer to a request that is no upgrade; None for an upgrade."""
 
-    def admit(self, connection: "Connection", request: Request) -> Session:
+    def admit(self, connection: "Connection", upgrade: Upgrade) -> Session:
         """Seat an upgraded connection; raises `Refused`."""
 
     def refusal_delay(self, connection: "Connection", refused: Refused) -> float:

@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple, Protocol
 
+from msgspec.structs import replace
 from websockets.typing import BytesLike
 
 from presence_server.core import codec, messages
@@ -249,7 +250,7 @@ class Session:
         elif isinstance(command, Move):
             place = command.place
             if place.activity is not None and not may(role, Permission.ACTIVITY):
-                place = place._replace(activity=None)
+                place = replace(place, activity=None)
                 self._advise(ErrorCode.FORBIDDEN, f"a {role} has no activity", Move, said_at)
             self._live.publish(room.move(tab, place, said_at - command.idle_s))
         elif isinstance(command, Mark):

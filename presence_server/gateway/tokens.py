@@ -3,6 +3,7 @@
 The algorithm follows from the configured key, never from the token (RFC 8725 §3.1).
 """
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
 import orjson
@@ -17,6 +18,7 @@ from presence_server.core.errors import TokenRefused
 
 MIN_SECRET_BYTES: Final = 32
 MIN_RSA_BITS: Final = 2048
+MAX_HEADERS: Final = 16
 
 
 class KeyRefused(ValueError):
@@ -59,12 +61,17 @@ def public_key(pem: str) -> PyJWK:
 
 
 class JwtVerifier:
-    """Verifies tokens with one key."""
+    """Verifies tokens with one key.
+
+    A header that came with a valid token is remembered: issuers put the same one on every token,
+    and all that remains to be looked at then are the signature and the claims.
+    """
 
     def __init__(self, key: PyJWK, expected: Expected) -> None:
         self._jws = PyJWS(algorithms=[key.algorithm_name])
         self._key = key
         self._expected = expected
+        self._known_headers: set[str] = set()
 
     def verify(self, token: str, now_s: float) -> Claims:
         """The claims of `token` at wall-clock time `now_s`.
@@ -74,10 +81,38 @@ class JwtVerifier:
 
         """
         try:
-            payload = self._jws.decode(token, self._key)
+            payload = self._payload_under_known_header(token)
+            if payload is None:
+                payload = self._jws.decode(token, self._key)
+                self._remember_header(token)
             claims = orjson.loads(payload)
         except (PyJWTError, ValueError, RecursionError):
             raise TokenRefused("token_invalid") from None
         if not isinstance(claims, dict):
             raise TokenRefused("token_invalid")
         return read_claims(claims, now_s, self._expected)
+
+    def _payload_under_known_header(self, token: str) -> bytes | None:
+        """The payload of a valid token; None leaves it to the library to say what is wrong."""
+        signed, _, signature = token.rpartition(".")
+        header, _, payload = signed.partition(".")
+        if header not in self._known_headers:
+            return None
+        decoded, mac = _decode_segment(payload), _decode_segment(signature)
+        if decoded is None or mac is None:
+            return None
+        is_valid = self._key.Algorithm.verify(signed.encode(), self._key.key, mac)
+        return decoded if is_valid else None
+
+    def _remember_header(self, token: str) -> None:
+        if len(self._known_headers) < MAX_HEADERS:
+            self._known_headers.add(token.partition(".")[0])
+
+
+def _decode_segment(segment: str) -> bytes | None:
+    """Base64url without padding (RFC 7515 §2), each value in its one spelling; else None."""
+    try:
+        decoded = urlsafe_b64decode(segment + "==")
+    except ValueError:
+        return None
+    return decoded if urlsafe_b64encode(decoded).rstrip(b"=") == segment.encode() else None

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -54,6 +55,12 @@ def claims(world: World, **more: Any) -> Json:
     return {"sub": "mallory", "room": ROOM, "exp": int(world.wall()) + 60, **more}
 
 
+def respelt(token: str) -> str:
+    """The same bytes in base64url, but for the last two bits, which nobody reads."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
+
+
 INVALID: dict[str, Callable[[World], str]] = {
     "garbage": lambda _: "garbage",
     "three dots": lambda _: "...",
@@ -64,6 +71,16 @@ INVALID: dict[str, Callable[[World], str]] = {
     "HS256 under a header that says RS256": lambda w: forge({"alg": "RS256"}, claims(w), SECRET),
     "no algorithm": lambda w: forge({}, claims(w), SECRET),
     "another secret": lambda w: forge({"alg": "HS256"}, claims(w), SECRET + "x"),
+    "another secret under a header seen before": lambda w: jwt.encode(
+        claims(w), "x" * 48, algorithm="HS256"
+    ),
+    "another's signature": lambda w: (
+        w.token("mallory").rpartition(".")[0] + "." + w.token("ann").rpartition(".")[2]
+    ),
+    "a signature in another spelling": lambda w: respelt(w.token("mallory")),
+    "no signature under a header seen before": lambda w: (
+        w.token("mallory").rpartition(".")[0] + "."
+    ),
     "critical header unknown": lambda w: forge(
         {"alg": "HS256", "crit": ["x"], "x": 1}, claims(w), SECRET
     ),

@@ -4,10 +4,11 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from presence_server.core.rate import Budget
-from presence_server.gateway.connection import MAX_REQUEST, READ_SIZE
+from presence_server.gateway.connection import READ_SIZE
 from presence_server.gateway.intake import FRAMES_BURST
 from presence_server.gateway.ports import NEVER
 from presence_server.gateway.wheel import RESOLUTION_S, Wheel
+from presence_server.gateway.wire import MAX_REQUEST
 from tests.support.loop import FakeLoop
 from tests.support.world import OPTIONS, Client, World
 

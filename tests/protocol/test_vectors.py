@@ -12,7 +12,7 @@ from presence_server.core import close_codes, codec, text
 from presence_server.core.address import parse_address
 from presence_server.core.claims import Claims, Expected, read_claims
 from presence_server.core.entry import Place
-from presence_server.core.errors import BadMessage, Refused, TokenRefused
+from presence_server.core.errors import BadMessage, Refused, TokenFault, TokenRefused
 from presence_server.core.messages import SERVER_TYPES
 from presence_server.gateway.tokens import JwtVerifier, secret_key
 from tests.protocol.files import Vector, faults, named, read
@@ -154,7 +154,21 @@ def verify(vector: Vector) -> Claims:
     payload = expand(vector["json"]) if "json" in vector else json.dumps(claims(vector))
     token = PyJWS().encode(payload.encode(), SECRET, "HS256")
     expected = Expected(**vector.get("expects", {}))
-    return JwtVerifier(secret_key(SECRET), expected).verify(token, NOW)
+    fresh = JwtVerifier(secret_key(SECRET), expected)
+    used = JwtVerifier(secret_key(SECRET), expected)
+    used._remember_header(token)  # as if a valid one had come with the same header
+    first, again = outcome(fresh, token), outcome(used, token)
+    assert first == again
+    if isinstance(first, str):
+        raise TokenRefused(first)
+    return first
+
+
+def outcome(verifier: JwtVerifier, token: str) -> Claims | TokenFault:
+    try:
+        return verifier.verify(token, NOW)
+    except TokenRefused as refused:
+        return refused.fault
 
 
 def claims(vector: Vector) -> Any:
