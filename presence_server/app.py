@@ -35,7 +35,7 @@ CLOCKS: Final = Clocks(
     monotonic=time.monotonic,
     wall=time.time,
     stopwatch=time.perf_counter,
-    random=random.SystemRandom().random,
+    random=random.random,  # for jitter; ids and keys come from `secrets`
     new_id=lambda: secrets.token_urlsafe(12),
 )
 

@@ -1,5 +1,6 @@
 """The address that a client dials: `/parties/{party}/{room}?_pk={connectionId}&token={jwt}`."""
 
+from operator import methodcaller
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -49,6 +50,8 @@ def parse_address(target: str) -> Address:
 
 def _unquote(part: str) -> str:
     """Percent-decode once (RFC 3986 §2.1); what isn't UTF-8 is no id."""
+    if "%" not in part:
+        return part
     try:
         return unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
@@ -57,6 +60,9 @@ def _unquote(part: str) -> str:
 
 def _parameters(query: str) -> dict[str, str]:
     """The query's parameters; of a repeated one the first, as partysocket puts its own first."""
+    if "%" not in query and "+" not in query and query.count("&") < MAX_PARAMETERS:
+        pairs = [(name, value) for name, _, value in map(_partition, query.split("&"))]
+        return dict(reversed(pairs))
     try:
         pairs = parse_qsl(
             query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict"
@@ -64,3 +70,6 @@ def _parameters(query: str) -> dict[str, str]:
     except ValueError:
         raise Refused(Close.BAD_REQUEST, "bad query") from None
     return dict(reversed(pairs))
+
+
+_partition = methodcaller("partition", "=")

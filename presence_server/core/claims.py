@@ -14,6 +14,7 @@ from presence_server.core.permissions import Role
 LEEWAY_S: Final = 5
 MAX_TIME_S: Final = 253_402_300_799  # the end of the year 9999
 MAX_ROOMS: Final = 64
+ROLES: Final[dict[str, Role]] = {role: role for role in get_args(Role)}
 
 
 class Expected(NamedTuple):
@@ -76,8 +77,9 @@ def _identity(payload: dict[str, Any]) -> Identity:
     user_id = payload.get("sub")
     if not isinstance(user_id, str) or not text.is_id(user_id):
         raise TokenRefused("token_invalid")
-    role = payload.get("role", "commenter")
-    if role not in get_args(Role):
+    said = payload.get("role", "commenter")
+    role = ROLES.get(said) if isinstance(said, str) else None
+    if role is None:
         raise TokenRefused("token_invalid")
     name = _string(payload, "name", text.MAX_NAME) or user_id
     profile = Profile(name, _picture(payload), role)
@@ -102,7 +104,11 @@ def _string(payload: dict[str, Any], claim: str, limit: int) -> str | None:
     value = payload.get(claim)
     if value is None:
         return None
-    if not isinstance(value, str) or text.byte_length(value) > limit or text.has_control(value):
+    if not isinstance(value, str):
+        raise TokenRefused("token_invalid")
+    if text.is_plain(value, limit):
+        return value
+    if text.byte_length(value) > limit or text.has_control(value):
         raise TokenRefused("token_invalid")
     return value
 

@@ -102,8 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         if wire.close_sent is not None:
             # The client closed, or broke the protocol; what we closed ourselves has ended already.
             self._end(wire.close_sent, "closed")
-        if not self.outbox.transport.is_closing():
-            self._intake.took(len(received), context)
+        self._intake.took(len(received), context)
 
     def eof_received(self) -> None:
         """Nothing more will come; without a Close frame before it, this is a loss."""
@@ -179,7 +178,7 @@ class Connection(asyncio.BufferedProtocol):
     # In
 
     def _take_upgrade(self, upgrade: Upgrade) -> None:
-        self.outbox.write(self._wire.open(upgrade))
+        self.outbox.put_ahead(self._wire.open(upgrade))
         self._enter(upgrade)
 
     def _take_request(self, request: Request) -> None:
@@ -218,6 +217,7 @@ class Connection(asyncio.BufferedProtocol):
     def _refuse(self, refused: Refused) -> None:
         delay = self._reception.refusal_delay(self, refused)
         if delay > 0:
+            self.outbox.flush()
             context = self._reception.context
             self._set_deadline(delay + context.options.close_timeout)
             context.scheduler.call_later(delay, self.close, refused.code, refused.reason)

@@ -74,19 +74,24 @@ class Fanout:
     def publish(self, events: Sequence[Event]) -> None:
         """Take what the room reported; call it with each verb's events, in order."""
         for event in events:
-            if isinstance(event, (Changed, Joined)):
+            if isinstance(event, CursorMoved):
+                self._cursors[event.user_id] = event
+            elif isinstance(event, (Changed, Joined)):
                 # An entry goes out with its cursor: one that waits would be older.
                 self._cursors.pop(event.entry.user_id, None)
                 self._gather(event)
-            elif isinstance(event, CursorMoved):
-                self._cursors[event.user_id] = event
             elif isinstance(event, Left):
                 self._cursors.pop(event.user_id, None)
                 self._gather(event)
             else:
                 continue  # a fact, not for the wire
             self._snapshot = None
-            self._wake(self._rest_until)
+            if self._rest_until < self._timer_at:
+                self._wake(self._rest_until)
+
+    def is_rested(self) -> bool:
+        """Whether the next flush, if there is a reason for one, comes in this turn of the loop."""
+        return self._rest_until <= self._clocks.monotonic()
 
     def owe(self, outbox: Outbox, cause: Cause) -> None:
         """Give no event to `outbox` until it was sent a snapshot, at the end of a flush."""
@@ -118,12 +123,15 @@ class Fanout:
             self.drop(outbox)
 
     def _gather(self, event: Broadcast) -> None:
+        if not self._current:
+            return  # who becomes current until the flush gets it in a snapshot
         self._frames.append(text_frame(encode_event(event)))
         kind = type(event)
         self._tally[kind] = self._tally.get(kind, 0) + 1
 
     def _flush(self) -> None:
         self._timer = None
+        self._timer_at = NEVER
         began = self._clocks.stopwatch()
         for cursor in self._cursors.values():
             self._gather(cursor)
@@ -132,6 +140,8 @@ class Fanout:
             self._deliver()
         self._judge_congested()
         again_at = self._pay() if self._debts else NEVER
+        for outbox in self._debts:
+            outbox.flush()  # a welcome does not wait longer than this
         took = self._clocks.stopwatch() - began
         self._metrics.fanout_seconds.observe(took)
         self._rest_until = self._clocks.monotonic() + max(took, GATHER_S)
@@ -177,9 +187,9 @@ class Fanout:
 
     def _wake(self, at: float) -> None:
         """Flush at `at`, or in this turn of the loop if that has come."""
+        if self._timer_at <= at:
+            return
         if self._timer is not None:
-            if self._timer_at <= at:
-                return
             self._timer.cancel()
         self._timer_at = at
         delay = at - self._clocks.monotonic()

@@ -10,6 +10,8 @@ from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.session import Context
 
 FRAMES_PER_S: Final = 500.0
+COUNTED_FRAMES: Final = 50
+"""How many are taken without a look at the clock."""
 FRAMES_BURST: Final = 1000.0
 MAX_PENALTY_S: Final = 3.0
 
@@ -17,17 +19,22 @@ MAX_PENALTY_S: Final = 3.0
 class Intake:
     """The tap of one connection."""
 
-    __slots__ = ("_budget", "_is_flooding", "_outbox")
+    __slots__ = ("_budget", "_is_flooding", "_outbox", "_uncounted")
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._budget = Budget(FRAMES_PER_S, FRAMES_BURST)
         self._is_flooding = False
+        self._uncounted = 0
 
     def took(self, frames: int, context: Context) -> None:
         """Count what came; beyond the budget read nothing until it is out of debt."""
+        self._uncounted += frames
+        if self._uncounted < COUNTED_FRAMES:
+            return
+        frames, self._uncounted = self._uncounted, 0
         debt = self._budget.overdraw(context.clocks.monotonic(), frames, MAX_PENALTY_S)
-        if debt > 0 and not self._is_flooding:
+        if debt > 0 and not self._is_flooding and not self._outbox.transport.is_closing():
             self._is_flooding = True
             self.hold()
             context.scheduler.call_later(debt, self._flood_over)

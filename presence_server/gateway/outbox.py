@@ -18,12 +18,13 @@ class Outbox:
     after the last snapshot.
     """
 
-    __slots__ = ("_direct", "_feed", "_feed_start", "_mark", "paused", "snapshot_due", "transport")
+    __slots__ = ("_ahead", "_direct", "_feed", "_feed_start", "_mark", "paused", "snapshot_due", "transport")
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.paused = False
         self.snapshot_due = 0.0
+        self._ahead = b""
         self._direct = 0
         self._feed: Feed | None = None
         self._feed_start = 0
@@ -52,8 +53,23 @@ class Outbox:
 
     def write(self, data: bytes) -> None:
         """Send bytes that are for this client alone."""
+        if self._ahead:
+            data, self._ahead = self._ahead + data, b""
         self._direct += len(data)
         self.transport.write(data)
+
+    def put_ahead(self, data: bytes) -> None:
+        """Send bytes along with the next that are written, which must be in this turn of the loop.
+
+        Each write is a system call and wakes somebody: an upgrade, a welcome and a snapshot in one
+        piece are two fewer.
+        """
+        self._ahead += data
+
+    def flush(self) -> None:
+        """Send what was put ahead of something that does not come yet."""
+        if self._ahead:
+            self.write(b"")
 
     def write_snapshot(self, frame: bytes) -> None:
         """Send a snapshot: what counts against the client begins behind it."""

@@ -105,8 +105,13 @@ class Session:
             expires_in=expires_in,
             ping_interval=round(self._context.options.ping_interval * 1000),
         )
-        self._send(welcome)
-        self._live.fanout.owe(self._link.outbox, "join")
+        frame = text_frame(codec.encode(welcome))
+        outbox, fanout = self._link.outbox, self._live.fanout
+        outbox.put_ahead(frame)
+        if not fanout.is_rested():
+            outbox.flush()
+        self._context.metrics.count_sent("welcome", len(frame))
+        fanout.owe(outbox, "join")
 
     def give_up_held(self) -> Held:
         """What the client said last and had no budget for: its successor is to `inherit` it."""
