@@ -42,7 +42,7 @@ lock: $(VENV)/.run ## Pin what development and tests use
 		--python-version 3.11 --universal --group dev pyproject.toml -o $(LOCK)
 
 clean: ## Remove what the targets above made
-	rm -rf $(VENV) tests/node/node_modules tests/bench/build
+	rm -rf $(VENV) tests/node/node_modules tests/bench/build tests/bench/references/node_modules
 
 $(BIN)/python:
 	tests/setup/venv $(PYTHON) $(VENV)

@@ -4,9 +4,6 @@
 // `seq` that it includes) the numbered events follow by exactly one, and each is byte for byte what
 // the first receiver of that number got. No digest is needed: the bytes themselves are compared,
 // which is cheaper than any hash.
-//
-// JSON is not parsed but looked at, which the protocol allows: `type` is the FIRST field of every
-// message, and `seq` the LAST of a numbered event and of a snapshot. JSON is compact.
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -20,10 +17,8 @@ static const char JOINED[] = "{\"type\":\"user_joined\"", LEFT[] = "{\"type\":\"
                   CHANGED[] = "{\"type\":\"presence_changed\"",
                   SNAPSHOT[] = "{\"type\":\"presence_snapshot\"",
                   WELCOME[] = "{\"type\":\"welcome\"", ERROR[] = "{\"type\":\"error\"",
-                  ANY[] = "{\"type\":\"";
-
-static struct conn **users;  // open addressing, by room and user id
-static size_t users_mask;
+                  CURSOR_CHANGED[] = "{\"type\":\"cursor_changed\"",
+                  USER_ID[] = "\"userId\":\"", PONG[] = "{\"type\":\"pong\"", ANY[] = "{\"type\":\"";
 
 // Remember the first problem only: the rest usually follow from it.
 void problem(const char *format, ...)
@@ -39,47 +34,7 @@ void problem(const char *format, ...)
             *c = '\'';
 }
 
-// --- whose event is it?
-
-void index_users(size_t connections)
-{
-    size_t size = 16;
-    while (size < 2 * connections)
-        size *= 2;
-    users = calloc(size, sizeof *users);
-    users_mask = size - 1;
-}
-
-static struct conn **user_slot(const struct room *room, struct payload user)
-{
-    uint64_t hash = 14695981039346656037u ^ (uintptr_t)room;
-    for (size_t i = 0; i < user.size; i++)
-        hash = (hash ^ (uint8_t)user.text[i]) * 1099511628211u;
-    size_t at = (hash >> 16) & users_mask;
-    for (; users[at]; at = (at + 1) & users_mask)
-        if (users[at]->room == room && strlen(users[at]->user) == user.size &&
-            memcmp(users[at]->user, user.text, user.size) == 0)
-            break;
-    return &users[at];
-}
-
-// --- looking at JSON
-
-// The string after `key`, which includes the quotes up to the value: `"userId":"`.
-static struct payload string_after(struct payload p, const char *key)
-{
-    const char *found = memmem(p.text, p.size, key, strlen(key));
-    if (!found)
-        return (struct payload){NULL, 0};
-    found += strlen(key);
-    const char *end = memchr(found, '"', (size_t)(p.text + p.size - found));
-    return (struct payload){found, end ? (size_t)(end - found) : 0};
-}
-
-static bool starts(struct payload p, const char *with)
-{
-    return p.size >= strlen(with) && memcmp(p.text, with, strlen(with)) == 0;
-}
+// --- looking at JSON, see log.c
 
 static bool last_seq(struct payload p, uint64_t *seq)
 {
@@ -93,43 +48,41 @@ static bool last_seq(struct payload p, uint64_t *seq)
 
 static int count_users(struct payload p)
 {
-    static const char key[] = "\"userId\":\"";
     int count = 0;
     const char *at = p.text, *end = p.text + p.size;
-    for (; (at = memmem(at, (size_t)(end - at), key, sizeof key - 1)); at++)
+    for (; (at = memmem(at, (size_t)(end - at), USER_ID, sizeof USER_ID - 1)); at++)
         count++;
     return count;
 }
 
 // --- numbered events
 
-static struct event *event_at(struct room *room, uint64_t seq)
+static uint32_t update_in(struct payload p)
 {
-    if (seq >= room->capacity) {
-        size_t capacity = room->capacity, before = capacity;
-        room->events = grown(room->events, &capacity, seq + 1, sizeof *room->events);
-        memset(room->events + before, 0, (capacity - before) * sizeof *room->events);
-        room->capacity = capacity;
-    }
-    return &room->events[seq];
+    struct payload number = string_after(p, "\"resourceId\":\"");
+    return number.size ? (uint32_t)strtoul(number.text, NULL, 10) : 0;
 }
 
-static void learn(struct conn *c, struct event *e, struct payload frame, struct payload p)
+static void learn_numbered(struct conn *c, struct event *e, struct payload frame, struct payload p)
 {
-    e->at = (uint32_t)c->room->frames.size;
-    e->size = (uint32_t)frame.size;
-    e->header = (uint8_t)(frame.size - p.size);
-    e->change = (int8_t)(starts(p, JOINED) - starts(p, LEFT));
-    append(&c->room->frames, frame.text, frame.size);
+    learn(&c->room->numbered, e, frame, p);
     counts.events++;
-    struct payload update = string_after(p, "\"resourceId\":\"");
-    if (e->change || !update.size)
+    e->change = (int8_t)(starts(p, JOINED) - starts(p, LEFT));
+    struct conn *author = *user_slot(c->room, string_after(p, USER_ID));
+    uint32_t number = e->change ? 0 : update_in(p);
+    if (!author || !is_said(number, UPDATE, author))
         return;
-    struct conn *author = *user_slot(c->room, string_after(p, "\"userId\":\""));
-    if (author && author->update == strtoull(update.text, NULL, 10)) {
-        e->author = author;
-        e->sent_ns = author->sent_ns;
-    }
+    e->author = author;
+    e->number = number;
+    e->stream = said[number].stream;
+    e->sent_ns = said[number].sent_ns;
+}
+
+static inline void time_delivery(const struct conn *c, const struct event *e)
+{
+    took(e->stream ? BESIDE : EACH, now_ns - e->sent_ns);
+    if (!e->stream && e->heard == (uint32_t)c->room->members)
+        took(LAST, now_ns - e->sent_ns);
 }
 
 static inline void received(struct conn *c, struct event *e)
@@ -137,13 +90,13 @@ static inline void received(struct conn *c, struct event *e)
     counts.deliveries++;
     e->heard++;
     c->members += e->change;
-    if (sampling && e->sent_ns) {
-        sample(EACH, now_ns - e->sent_ns);
-        if (e->heard == (uint32_t)c->room->members)
-            sample(LAST, now_ns - e->sent_ns);
-    }
+    if (!e->number)
+        return;
+    counts.delivered++;
+    if (timing)
+        time_delivery(c, e);
     if (e->author == c)
-        update_done(c);
+        update_done(c, e->number);
 }
 
 static void check_order(struct conn *c, uint64_t seq)
@@ -170,11 +123,10 @@ static void on_event(struct conn *c, struct payload frame, struct payload p)
     }
     check_order(c, seq);
     struct room *room = c->room;
-    struct event *e = event_at(room, seq);
+    struct event *e = event_at(&room->numbered, seq);
     if (!e->size) {
-        learn(c, e, frame, p);
-    } else if (e->size - e->header != p.size ||
-               memcmp(room->frames.bytes + e->at + e->header, p.text, p.size) != 0) {
+        learn_numbered(c, e, frame, p);
+    } else if (!same(&room->numbered, e, p)) {
         faults.differs++;
         problem("%s got another event %lu than the first to receive it", c->pk, seq);
     }
@@ -185,6 +137,26 @@ static void on_event(struct conn *c, struct payload frame, struct payload p)
 }
 
 // --- other messages
+
+// An entry reaches from its user's id to the next user's.
+static void take_entry(struct conn *c, struct payload entry)
+{
+    struct conn *author = *user_slot(c->room, string_after(entry, USER_ID));
+    if (author)
+        on_cursor_of_entry(c, author, entry);
+    if (author == c)
+        updates_replaced(c, update_in(entry));
+}
+
+static void take_entries(struct conn *c, struct payload p)
+{
+    const char *at = memmem(p.text, p.size, USER_ID, sizeof USER_ID - 1), *end = p.text + p.size;
+    while (at) {
+        const char *next = memmem(at + 1, (size_t)(end - at - 1), USER_ID, sizeof USER_ID - 1);
+        take_entry(c, (struct payload){at, (size_t)((next ? next : end) - at)});
+        at = next;
+    }
+}
 
 static void on_snapshot(struct conn *c, struct payload p)
 {
@@ -208,15 +180,13 @@ static void on_snapshot(struct conn *c, struct payload p)
     c->members = room->snapshot_users;
     if (seq > room->last)
         room->last = seq;
-    char own[40];
-    snprintf(own, sizeof own, "\"resourceId\":\"%lu\"", c->update);
-    if (c->update && memmem(p.text, p.size, own, strlen(own)))
-        update_done(c);
+    if (c->first[UPDATE] || room->cursors_said)
+        take_entries(c, p);
 }
 
 static void on_welcome(struct conn *c, struct payload p)
 {
-    struct payload user = string_after(p, "\"userId\":\"");
+    struct payload user = string_after(p, USER_ID);
     snprintf(c->user, sizeof c->user, "%.*s", (int)user.size, user.size ? user.text : "");
     *user_slot(c->room, user) = c;
 }
@@ -229,6 +199,10 @@ void on_message(struct conn *c, struct payload frame, struct payload p)
         on_snapshot(c, p);
     } else if (starts(p, WELCOME)) {
         on_welcome(c, p);
+    } else if (starts(p, CURSOR_CHANGED)) {
+        on_cursor(c, frame, p);
+    } else if (starts(p, PONG)) {
+        on_pong(c);
     } else if (starts(p, ERROR)) {
         faults.errors++;
         problem("%s got %.*s", c->pk, (int)p.size, p.text);
@@ -240,33 +214,59 @@ void on_message(struct conn *c, struct payload frame, struct payload p)
 
 // --- the stream of frames
 
-// Take every whole frame; the answer is how many bytes that took. The first branch is the hot one:
-// the event that must come next, if somebody has already received it.
+static inline bool begins(const uint8_t *bytes, size_t size, const struct log *log,
+                          const struct event *e)
+{
+    return e->size && size >= e->size && memcmp(bytes, log->bytes.bytes + e->at, e->size) == 0;
+}
+
+// The hot path: the event that must come next, if somebody has already received it.
+static inline size_t take_expected(struct conn *c, const uint8_t *bytes, size_t size)
+{
+    struct log *log = &c->room->numbered;
+    if (c->seq + 1 >= log->capacity || !c->current || c->stateful)
+        return 0;
+    struct event *e = &log->events[c->seq + 1];
+    if (!begins(bytes, size, log, e))
+        return 0;
+    c->seq++;
+    received(c, e);
+    return e->size;
+}
+
+// And the cursor that probably comes next: the one that came next to somebody else.
+static inline size_t take_expected_cursor(struct conn *c, const uint8_t *bytes, size_t size)
+{
+    struct log *log = &c->room->cursors;
+    if (c->next_cursor >= log->capacity || !c->current || c->stateful)
+        return 0;
+    struct event *e = &log->events[c->next_cursor];
+    if (!begins(bytes, size, log, e))
+        return 0;
+    c->next_cursor++;
+    cursor_received(c, e);
+    return e->size;
+}
+
+// Take every whole frame; the answer is how many bytes that took.
 size_t consume(struct conn *c, const uint8_t *bytes, size_t size)
 {
-    size_t at = 0;
-    while (c->state == OPEN) {
-        struct room *room = c->room;
-        struct event *e = c->seq + 1 < room->capacity ? &room->events[c->seq + 1] : NULL;
-        if (e && c->current && e->size && size - at >= e->size &&
-            memcmp(bytes + at, room->frames.bytes + e->at, e->size) == 0) {
-            at += e->size;
-            c->seq++;
-            received(c, e);
-            continue;
-        }
-        size_t took = take_frame(c, bytes + at, size - at);
+    size_t at = 0, took = 1;
+    for (; c->state == OPEN && took; at += took) {
+        took = take_expected(c, bytes + at, size - at);
         if (!took)
-            break;
-        at += took;
+            took = take_expected_cursor(c, bytes + at, size - at);
+        if (!took)
+            took = take_frame(c, bytes + at, size - at);
     }
     return at;
 }
 
 bool settled(const struct conn *c)
 {
-    return c->state == OPEN && c->current && !c->update && c->seq == c->room->last &&
-           c->members == c->room->members;
+    return c->state == OPEN && c->current && !c->first[UPDATE] && (probing || !c->first[PING]) &&
+           c->seq == c->room->last && c->members == c->room->members &&
+           c->cursors_held == c->room->cursors_said;
 }
 
 void expect_events(uint64_t expected)

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 enum { REQUEST_SIZE = 8192, READ_SIZE = 256 * 1024, CONTROL_SIZE = 125 };
-enum opcode { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10 };
+enum { ADDRESSES = 8 };  // of its own, so that it can't run out of ports
+enum opcode { TEXT = 1, CLOSING = 8, WIRE_PING = 9, WIRE_PONG = 10, DEFLATED = 0xc0 };
 
 void die(const char *what)
 {
@@ -141,10 +142,15 @@ void dial(struct conn *c)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(c - conns) % ADDRESSES);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         die("socket");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+    if (bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0)
+        die("bind");
     if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
         die("connect");
     c->state = CONNECTING;
@@ -157,9 +163,11 @@ static void request_upgrade(struct conn *c)
     static const char format[] =
         "GET /parties/presence/%s?_pk=%s&token=%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: cHJlc2VuY2UtYmVuY2ghIQ==\r\n\r\n";
+        "Sec-WebSocket-Key: cHJlc2VuY2UtYmVuY2ghIQ==\r\n%s\r\n";
+    const char *offer = offer_deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "";
     char request[REQUEST_SIZE];
-    int size = snprintf(request, sizeof request, format, c->room->name, c->pk, c->token, port);
+    int size = snprintf(request, sizeof request, format, c->room->name, c->pk, c->token, port,
+                        offer);
     if (size >= REQUEST_SIZE)
         die("a token is too long");
     c->state = UPGRADING;
@@ -176,6 +184,8 @@ static size_t take_upgrade(struct conn *c, const uint8_t *bytes, size_t size)
     if (memcmp(bytes, "HTTP/1.1 101", 12) == 0) {
         c->state = OPEN;
         half_open--;
+        if (offer_deflate)
+            agree_on_deflate(c, (const char *)bytes, (size_t)(end - bytes));
     } else {
         char how[64];
         const char *status = (const char *)bytes;
@@ -195,14 +205,27 @@ static void on_close(struct conn *c, struct payload p)
     hang_up(c);
 }
 
+static void on_compressed(struct conn *c, struct payload frame, struct payload p)
+{
+    struct payload plain;
+    if (c->inflating && inflated(c, p, &plain)) {
+        on_message(c, frame, plain);
+        return;
+    }
+    faults.malformed++;
+    problem("%s got a compressed message that can't be inflated", c->pk);
+    hang_up(c);
+}
+
 static void on_frame(struct conn *c, uint8_t first, struct payload frame, struct payload p)
 {
-    bool fits = first == (0x80 | TEXT) || p.size <= CONTROL_SIZE;
+    bool fits = (first & 0x0f) == TEXT || p.size <= CONTROL_SIZE;
     switch (fits ? first : 0) {
     case 0x80 | TEXT: on_message(c, frame, p); break;
-    case 0x80 | PING: send_frame(c, PONG, p.text, p.size); break;
-    case 0x80 | PONG: break;
-    case 0x80 | CLOSE: on_close(c, p); break;
+    case DEFLATED | TEXT: on_compressed(c, frame, p); break;
+    case 0x80 | WIRE_PING: send_frame(c, WIRE_PONG, p.text, p.size); break;
+    case 0x80 | WIRE_PONG: break;
+    case 0x80 | CLOSING: on_close(c, p); break;
     default:
         faults.malformed++;
         problem("%s got a frame of %zu bytes that starts with 0x%02x", c->pk, frame.size, first);
@@ -249,6 +272,7 @@ static void on_readable(struct conn *c)
         return;
     }
     now_ns = clock_ns();
+    counts.wire_bytes += (uint64_t)got;
     const uint8_t *bytes = alone ? c->in.bytes : shared;
     size_t size = c->in.size + (size_t)got, used = 0;
     if (c->state == UPGRADING)

@@ -14,11 +14,22 @@ import msgspec
 from tests.bench.machine import pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).parent
 BINARY = HERE / "build" / "load"
+ZLIB = Path("/usr/include/zlib.h")
 PATIENCE_S = 30
+
+
+class Times(msgspec.Struct, frozen=True):
+    """How long deliveries took, in milliseconds."""
+
+    count: int = 0
+    p50_ms: float = 0.0
+    p95_ms: float = 0.0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -32,15 +43,23 @@ class Result(msgspec.Struct, frozen=True):
     events: int
     deliveries: int
     snapshots: int
+    demanded: int
+    delivered: int
+    in_time: int
+    wire_bytes: int
+    late_ms: float
     faults: dict[str, int]
     ok: bool
     problem: str
-    delivery_p50_ms: float = 0.0
-    delivery_p99_ms: float = 0.0
-    delivery_max_ms: float = 0.0
-    last_p50_ms: float = 0.0
-    last_p99_ms: float = 0.0
-    last_max_ms: float = 0.0
+    delivery: Times = Times()
+    last: Times = Times()
+    beside: Times = Times()
+
+    @property
+    def loss(self) -> str:
+        """Say what went wrong, if anything did."""
+        found = ", ".join(f"{name} {count}" for name, count in self.faults.items() if count)
+        return "" if self.ok else f"{self.problem} ({found})"
 
 
 class Loss(Exception):
@@ -74,8 +93,7 @@ class Generator:
         self.tell(command)
         result = self.answer()
         if not result.ok:
-            found = ", ".join(f"{name} {count}" for name, count in result.faults.items() if count)
-            raise Loss(f"in {command!r}: {result.problem} ({found})")
+            raise Loss(f"in {command!r}: {result.loss}")
         return result
 
     def end(self) -> int:
@@ -98,21 +116,27 @@ def build() -> Path:
     newest = max(path.stat().st_mtime for path in [*sources, HERE / "load.h"])
     if BINARY.exists() and BINARY.stat().st_mtime > newest:
         return BINARY
+    BINARY.parent.mkdir(exist_ok=True)
+    compile_c(BINARY, sources, *(["-DWITH_ZLIB", "-lz"] if ZLIB.exists() else []))
+    return BINARY
+
+
+def compile_c(binary: Path, sources: Sequence[Path], *flags: str) -> None:
+    """Make a program."""
     compiler = shutil.which("cc")
     if not compiler:
         raise RuntimeError("no C compiler: run tests/setup/debian, or install gcc and libc6-dev")
-    BINARY.parent.mkdir(exist_ok=True)
-    flags = ["-O2", "-std=gnu11", "-Wall", "-Wextra"]
-    subprocess.run([compiler, *flags, "-o", str(BINARY), *map(str, sources)], check=True)
-    return BINARY
+    usual = ["-O2", "-std=gnu11", "-Wall", "-Wextra", "-I", str(HERE)]
+    subprocess.run([compiler, *usual, "-o", binary, *sources, *flags], check=True)
 
 
 @contextmanager
 def generating(
-    port: int, connections: Path, core: int, patience_s: int = PATIENCE_S
+    port: int, connections: Path, core: int, patience_s: int = PATIENCE_S, *, deflate: bool = False
 ) -> Iterator[Generator]:
-    """Start a generator on a core against a server's port."""
+    """Start a generator on a core against a server's port; `deflate` offers compression."""
     arguments = [str(build()), str(port), str(connections), str(patience_s)]
+    arguments += ["deflate"] if deflate else []
     with pinned(core):
         process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     generator = Generator(process)

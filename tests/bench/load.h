@@ -1,5 +1,7 @@
-// What the parts of the load generator share: load.c has the commands and the loop, connection.c
-// the way of bytes, check.c what must be true of everything that arrives.
+// What the parts of the load generator share: load.c has the commands and the loop, list.c the
+// connections, say.c what members say and when, connection.c the way of bytes, check.c what must be
+// true of everything that arrives, cursors.c of cursors in particular, log.c what a room's members
+// got, times.c how long it took.
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -7,21 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { USER_SIZE = 129, UPDATE_SIZE = 256, PROBLEM_SIZE = 200 };
+enum { USER_SIZE = 129, UPDATE_SIZE = 256, PROBLEM_SIZE = 200, STREAMS = 2 };
+enum kind { UPDATE, CURSOR, PING, KINDS };
+enum state { WAITING, CONNECTING, UPGRADING, OPEN, CLOSED };
+enum times { EACH, LAST, BESIDE, TIMES };  // deliveries; the last of each update; the second stream's
 
 struct payload {
     const char *text;
     size_t size;
-};
-
-// A numbered event as the first receiver got it; every other receiver's copy is compared with it.
-struct event {
-    uint32_t at, size;  // its frame in the room's bytes; size 0: nobody has received it yet
-    uint8_t header;     // how much of the frame comes before the payload
-    int8_t change;      // what it does to the number of members
-    uint32_t heard;     // how many have received it
-    struct conn *author;  // whose update it answers, if it answers one
-    uint64_t sent_ns;     // when that update was sent
 };
 
 struct buffer {
@@ -29,32 +24,72 @@ struct buffer {
     size_t size, capacity;
 };
 
-struct room {
-    const char *name;
-    struct event *events;  // by seq: a room of a fresh server counts from near zero
-    uint64_t capacity, last;  // last: the highest seq that anybody has seen
-    struct buffer frames, snapshot;  // snapshot: the payload of the last one, and
-    int snapshot_users, members;     // its users; members: how many connections were asked for
+// An event as the first receiver got it; every other receiver's copy is compared with it.
+struct event {
+    uint32_t at, size;         // its frame in the log's bytes; size 0: nobody has received it yet
+    uint32_t text, text_size;  // and its payload: in the frame, or beside it where that is deflated
+    uint32_t heard;            // how many have received it
+    uint32_t number;           // what was said that it tells of, or 0
+    int8_t change;             // what it does to the number of members
+    uint8_t stream;
+    struct conn *author;
+    uint64_t sent_ns;
 };
 
-enum state { WAITING, CONNECTING, UPGRADING, OPEN, CLOSED };
+struct log {
+    struct event *events;
+    uint64_t capacity;
+    struct buffer bytes;
+};
+
+struct room {
+    const char *name;
+    struct log numbered;          // by seq: a room of a fresh server counts from near zero
+    struct log cursors;           // in the order in which they were first received, from 1
+    uint64_t last, cursors_told;  // the highest seq that anybody has seen; the last cursor there
+    uint64_t cursors_said;
+    struct buffer snapshot;  // the payload of the last one, and
+    int snapshot_users;      // its users
+    int members;             // how many connections were asked for
+    uint32_t listed;         // and how many there may be
+};
+
+// One thing that a member said, by its number.
+struct said {
+    uint64_t sent_ns;
+    struct conn *author;
+    uint32_t next;    // the author's next of this kind, or 0
+    uint32_t logged;  // a cursor's place in the room's log, or 0
+    enum kind kind;
+    uint8_t stream;
+};
 
 struct conn {
     struct room *room;
     const char *pk, *token;
     char user[USER_SIZE];  // from welcome
+    uint32_t index;        // in its room
     int fd, members;       // members: as this receiver would count them
     enum state state;
-    bool current;      // has a snapshot
-    uint64_t seq;      // the last numbered event, or the snapshot's
-    uint64_t update;   // the update that it waits for, or 0
-    uint64_t sent_ns;  // when that was sent
+    bool current;           // has a snapshot
+    bool stateful;          // its compressed messages lean on those before: none may be skipped
+    uint64_t seq;           // the last numbered event, or the snapshot's
+    uint64_t next_cursor;   // the place in the log of the cursor that probably comes next
+    uint64_t cursors_held;  // how many of the room's cursors it has, or has had a later one for
+    uint32_t *held;         // the last cursor of each member
+    uint32_t first[KINDS];  // what it waits for; of cursors the first that it said
+    uint32_t last[KINDS];   // what it said last
     struct buffer in, out;
+    void *inflating;  // NULL: nothing is compressed
 };
 
 // Since the command began.
 struct counts {
-    uint64_t updates, events, deliveries, snapshots, last_admitted_ns;
+    uint64_t updates, events, deliveries, snapshots, last_admitted_ns, wire_bytes;
+    uint64_t demanded;   // deliveries that the updates and cursors said should cause
+    uint64_t delivered;  // and that they did; a later cursor of the same user does it as well
+    uint64_t in_time;    // of these, until the sending ended
+    uint64_t late_ns;    // by how much the generator itself was late to say something, at worst
 };
 
 // Since the start: one of these makes the run a failure.
@@ -63,22 +98,39 @@ struct faults {
     char problem[PROBLEM_SIZE];  // the first, in words
 };
 
-enum samples { EACH, LAST };
-
 extern struct counts counts;
 extern struct faults faults;
-extern bool sampling;  // deliveries are timed
+extern bool timing;   // deliveries are timed
+extern bool probing;  // an answer to a ping may be under way
+extern bool offer_deflate;  // compression is offered
 extern uint64_t now_ns, give_up_ns;
-extern size_t half_open;
+extern size_t half_open, listed;
 extern int port, epoll_fd;
+extern struct conn *conns;  // in the order of the file
+extern struct said *said;
+
+// list.c
+void read_list(const char *file);
+struct conn **user_slot(const struct room *room, struct payload user);
 
 // check.c
-void index_users(size_t connections);
 void problem(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void on_message(struct conn *c, struct payload frame, struct payload p);
 size_t consume(struct conn *c, const uint8_t *bytes, size_t size);
 bool settled(const struct conn *c);
 void expect_events(uint64_t expected);
+
+// log.c
+struct payload string_after(struct payload p, const char *key);
+bool starts(struct payload p, const char *with);
+struct event *event_at(struct log *log, uint64_t at);
+void learn(struct log *log, struct event *e, struct payload frame, struct payload p);
+bool same(const struct log *log, const struct event *e, struct payload p);
+
+// cursors.c
+void on_cursor(struct conn *c, struct payload frame, struct payload p);
+void on_cursor_of_entry(struct conn *c, struct conn *author, struct payload entry);
+void cursor_received(struct conn *c, struct event *e);
 
 // connection.c
 void die(const char *what) __attribute__((noreturn));
@@ -90,11 +142,24 @@ void send_text(struct conn *c, const char *text, size_t size);
 size_t take_frame(struct conn *c, const uint8_t *bytes, size_t size);
 void on_ready(struct conn *c, uint32_t events);
 
-// samples.c
-void sample(enum samples of, uint64_t ns);
-void print_samples(void);
+// inflate.c
+void agree_on_deflate(struct conn *c, const char *answer, size_t size);
+bool inflated(struct conn *c, struct payload compressed, struct payload *plain);
 
-// load.c
-void update_done(struct conn *c);
+// say.c
+bool is_said(uint32_t number, enum kind kind, const struct conn *author);
+void update_done(struct conn *c, uint32_t number);
+void updates_replaced(struct conn *c, uint32_t number);
+void on_pong(struct conn *c);
+void keep_in_flight(uint64_t count);
+void stop_keeping(void);
+void open_stream(const char *kind, size_t first, size_t count, double rate, uint64_t end_ns);
+void close_streams(void);
+void say_due(void);
+uint64_t next_due_ns(void);
+
+// times.c
+void took(enum times which, uint64_t ns);
+void print_times(void);
 
 #endif

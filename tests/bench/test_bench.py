@@ -2,126 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.bench import __main__ as bench_main
-from tests.bench.generator import Generator, Loss, generating
-from tests.bench.machine import two_cores
-from tests.bench.report import Figure, number, table
-from tests.bench.scenarios import SCENARIOS, Bench, Sizes
-from tests.bench.tokens import write_connections
+from tests.bench.figures import Figure
+from tests.bench.generator import Generator, Loss
+from tests.bench.references import Reference
+from tests.bench.rows import ROWS, Row
+from tests.bench.scenarios import fan_out_many, fan_out_medium
+from tests.bench.scripted import Peer, Room, changed, frame, joined, snapshot, text, welcome
+from tests.bench.sizes import Sizes
+from tests.bench.stage import Bench
+from tests.bench.storms import calm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TINY = Sizes(
-    fan_out_rooms=(20,),
-    in_flight=(1, 8),
-    round_ms=300,
-    latency_members=20,
-    deliveries_per_s=1000,
+    large_room=20,
+    medium_room=20,
+    many_in_flight=16,
+    round_ms=200,
+    storm_members=10,
+    storm_ms=300,
+    calm_ms=300,
+    beside_members=2,
     idle_rooms=20,
-    accept_rooms=4,
+    small_room=4,
     joiners=20,
+    rush=20,
+    rush_ms=200,
+    busy_rooms=4,
+    quiet_rooms=4,
+    deliveries_per_s=1000,
+    accept_rooms=4,
 )
 
 
-class Peer:
-    """The scripted server's end of one connection."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        self.socket, _ = listener.accept()
-        self.socket.settimeout(10)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while not self.socket.recv(65536).endswith(b"\r\n\r\n"):
-            pass
-        self.socket.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
-
-    def say(self, *messages: dict[str, Any]) -> None:
-        self.socket.sendall(b"".join(map(text, messages)))
+DIFFERENT = [row for row in ROWS if row.run not in (fan_out_medium, fan_out_many, calm)]
 
 
-class Room:
-    """A scripted room of two: both have joined, and hold the full map at seq 2."""
-
-    def __init__(self, listener: socket.socket, generator: Generator) -> None:
-        self.generator = generator
-        generator.tell("join 2")
-        self.first, self.second = Peer(listener), Peer(listener)
-        self.first.say(welcome("a"), snapshot(1, "a"), joined("b", 2))
-        self.second.say(welcome("b"), snapshot(2, "a", "b"))
-        assert generator.answer().ok
-
-    def faults(self) -> dict[str, int]:
-        """Let the generator read what was said; the answer is what it objects to."""
-        self.generator.tell("idle 100")
-        result = self.generator.answer()
-        assert result.ok is not any(result.faults.values())
-        assert bool(result.problem) is not result.ok
-        return {name: count for name, count in result.faults.items() if count}
-
-
-def frame(opcode: int, payload: bytes) -> bytes:
-    size = len(payload)
-    if size < 126:
-        return bytes([0x80 | opcode, size]) + payload
-    if size < 65536:
-        return bytes([0x80 | opcode, 126]) + size.to_bytes(2, "big") + payload
-    return bytes([0x80 | opcode, 127]) + size.to_bytes(8, "big") + payload
-
-
-def text(message: dict[str, Any]) -> bytes:
-    return frame(1, json.dumps(message, separators=(",", ":")).encode())
-
-
-def welcome(user: str) -> dict[str, Any]:
-    return {"type": "welcome", "version": 1, "userId": user}
-
-
-def snapshot(seq: int, *users: str, path: str = "") -> dict[str, Any]:
-    entries = [{"userId": user, "currentPath": path} for user in users]
-    return {"type": "presence_snapshot", "users": entries, "seq": seq}
-
-
-def joined(user: str, seq: int) -> dict[str, Any]:
-    return {"type": "user_joined", "userId": user, "seq": seq}
-
-
-def changed(seq: int, path: str = "/doc/1") -> dict[str, Any]:
-    return {"type": "presence_changed", "userId": "a", "currentPath": path, "seq": seq}
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
-        yield server
-
-
-@pytest.fixture
-def generator(listener: socket.socket, tmp_path: Path) -> Iterator[Generator]:
-    write_connections(tmp_path / "list", rooms=1, members=2)
-    port, core = listener.getsockname()[1], two_cores()[1]
-    with generating(port, tmp_path / "list", core, patience_s=1) as running:
-        yield running
-
-
-@pytest.fixture
-def room(listener: socket.socket, generator: Generator) -> Iterator[Room]:
-    scripted = Room(listener, generator)
-    yield scripted
-    scripted.first.socket.close()
-    scripted.second.socket.close()
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_small_round_loses_nothing(name: str) -> None:
-    assert list(SCENARIOS[name](Bench(sizes=TINY)))  # a loss would be raised
+@pytest.mark.parametrize("row", DIFFERENT, ids=lambda row: row.run.__name__)
+def test_a_small_round_loses_nothing(row: Row) -> None:
+    assert list(row.run(Bench(sizes=TINY)))  # a loss would be raised
 
 
 def test_events_that_follow_by_one_are_no_fault(room: Room) -> None:
@@ -215,25 +141,35 @@ def test_a_loss_fails_the_command(
     def losing(_: Bench) -> Iterator[Figure]:
         raise Loss("one event | of many")
 
-    monkeypatch.setitem(SCENARIOS, "join", losing)
-    assert bench_main.main(["--only", "join"]) == 1
+    monkeypatch.setattr(bench_main, "ROWS", [Row("join", losing)])
+    assert bench_main.main(["--only", "join", "--against", "none"]) == 1
     assert "| **LOST** | join: one event / of many |" in capsys.readouterr().out
 
 
-def test_repetitions_become_a_median_and_a_spread() -> None:
-    figures = [Figure("cost", value, "ms", 1.0, 0.5) for value in (3.0, 1.0, 2.0)]
-    assert "| cost | 2.00 (1.00–3.00) | ms | 100% | 50% |" in table(figures)
+def test_another_servers_loss_is_told_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def losing(bench: Bench) -> Iterator[Figure]:
+        if not bench.is_ours:
+            raise Loss("one event of many")
+        yield Figure("cost", 1.0, "ms", 1.0, 1.0)
+        yield Figure("cost", 1.0, "ms", 1.0, 1.0, key="c-event")
+
+    monkeypatch.setattr(bench_main, "ROWS", [Row("join", losing)])
+    assert bench_main.main(["--only", "join", "--against", "c-event"]) == 0
+    assert "- join, c-event: one event of many" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (1_384_000, "1.38 M"),
-        (12_345, "12,300"),
-        (1234, "1,230"),
-        (123.4, "123"),
-        (0.01234, "0.0123"),
-    ],
-)
-def test_numbers_have_three_figures(value: float, shown: str) -> None:
-    assert number(value) == shown
+def test_a_server_that_cannot_be_had_is_told_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> list[str]:
+        raise RuntimeError("no compiler")
+
+    def one(_: Bench) -> Iterator[Figure]:
+        yield Figure("cost", 1.0, "ms", 1.0, 1.0)
+
+    monkeypatch.setattr(bench_main, "REFERENCES", {"ws": Reference("Node", "ws", missing)})
+    monkeypatch.setattr(bench_main, "ROWS", [Row("join", one)])
+    assert bench_main.main(["--only", "join"]) == 0
+    assert "- all, ws: no compiler" in capsys.readouterr().out

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 LIFETIME_S = 3600
 
 
-def write_connections(path: Path, rooms: int, members: int) -> None:
-    """Write a line for each connection, room by room: room TAB connection id TAB token."""
+def write_connections(path: Path, rooms: int, members: int, beside: int = 0) -> None:
+    """Write a line for each connection, room by room: room TAB connection id TAB token.
+
+    A room of `beside` members comes first, if there is one.
+    """
+    sizes = [*([beside] if beside else []), *[members] * rooms]
     with path.open("w") as file:
-        for room in range(rooms):
-            for member in range(members):
+        for room, size in enumerate(sizes):
+            name = f"presence-bench-{room:03}"
+            for member in range(size):
                 user = f"user-{room:03}-{member:04}"
-                name = f"presence-bench-{room:03}"
                 file.write(f"{name}\tpk-{user}\t{token(user, name)}\n")
 
 
