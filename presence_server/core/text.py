@@ -58,4 +58,9 @@ def depth_exceeds(value: object, limit: int) -> bool:
         children = value
     else:
         return False
-    return limit <= 0 or any(depth_exceeds(child, limit - 1) for child in children)
+    if limit <= 0:
+        return True
+    for child in children:
+        if isinstance(child, (dict, list)) and depth_exceeds(child, limit - 1):
+            return True
+    return False

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import SEND_EOF
+from websockets.protocol import SEND_EOF, Event
 from websockets.typing import BytesLike
 
 from presence_server.core.close_codes import TABLE, Close, LeaveReason
@@ -91,17 +91,15 @@ class Connection(asyncio.BufferedProtocol):
         received = wire.receive(_READ_BUFFER[:nbytes])
         for piece in received:
             if isinstance(piece, bytes):
-                self._take_text(piece)
-            elif isinstance(piece, Frame):
-                self._take_frame(piece)
-            elif isinstance(piece, Upgrade):
-                self._take_upgrade(piece)
-            elif isinstance(piece, Request):
-                self._take_request(piece)
-        self._send_pending()
-        if wire.close_sent is not None:
-            # The client closed, or broke the protocol; what we closed ourselves has ended already.
-            self._end(wire.close_sent, "closed")
+                if self.session is not None and not self._is_ended:
+                    self.session.handle(piece)
+            else:
+                self._take_other(piece)
+        if wire.library is not None:
+            self._send_pending()
+            if wire.close_sent is not None:
+                # The client closed, or broke the protocol; what we closed has ended already.
+                self._end(wire.close_sent, "closed")
         self._intake.took(len(received), context)
 
     def eof_received(self) -> None:
@@ -177,6 +175,14 @@ class Connection(asyncio.BufferedProtocol):
 
     # In
 
+    def _take_other(self, piece: Upgrade | Event) -> None:
+        if isinstance(piece, Frame):
+            self._take_frame(piece)
+        elif isinstance(piece, Upgrade):
+            self._take_upgrade(piece)
+        elif isinstance(piece, Request):
+            self._take_request(piece)
+
     def _take_upgrade(self, upgrade: Upgrade) -> None:
         self.outbox.put_ahead(self._wire.open(upgrade))
         self._enter(upgrade)
@@ -223,10 +229,6 @@ class Connection(asyncio.BufferedProtocol):
             context.scheduler.call_later(delay, self.close, refused.code, refused.reason)
         else:
             self.close(refused.code, refused.reason)
-
-    def _take_text(self, text: BytesLike) -> None:
-        if self.session is not None and not self._is_ended:
-            self.session.handle(text)
 
     def _take_frame(self, frame: Frame) -> None:
         if self.session is None or self._is_ended:

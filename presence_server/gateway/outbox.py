@@ -18,7 +18,16 @@ class Outbox:
     after the last snapshot.
     """
 
-    __slots__ = ("_ahead", "_direct", "_feed", "_feed_start", "_mark", "paused", "snapshot_due", "transport")
+    __slots__ = (
+        "_ahead",
+        "_direct",
+        "_feed",
+        "_feed_start",
+        "_mark",
+        "paused",
+        "snapshot_due",
+        "transport",
+    )
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport

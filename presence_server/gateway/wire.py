@@ -50,12 +50,12 @@ class _Reader(Enum):
 class Wire:
     """One connection's protocol. Write `to_send` after each call that may have made it speak."""
 
-    __slots__ = ("_in_message", "_library", "_max_message", "_reader", "_request_size", "_rest")
+    __slots__ = ("_in_message", "_max_message", "_reader", "_request_size", "_rest", "library")
 
     def __init__(self, max_message: int) -> None:
         self._max_message = max_message
         self._reader = _Reader.REQUEST
-        self._library: ServerProtocol | None = None
+        self.library: ServerProtocol | None = None  # as long as nothing needed it
         self._rest = bytearray()
         self._in_message = False
         self._request_size = 0
@@ -65,32 +65,32 @@ class Wire:
     @property
     def is_connecting(self) -> bool:
         """Whether there was no handshake yet, nor a refusal of one."""
-        if self._library is None:
+        if self.library is None:
             return self._reader is _Reader.REQUEST
-        return self._library.state is CONNECTING and not self._library.eof_sent
+        return self.library.state is CONNECTING and not self.library.eof_sent
 
     @property
     def is_open(self) -> bool:
         """Whether messages may go either way: there was a handshake, and no Close."""
-        if self._library is None:
+        if self.library is None:
             return self._reader is _Reader.FRAMES
-        return self._library.state is OPEN
+        return self.library.state is OPEN
 
     @property
     def is_ended(self) -> bool:
         """Whether the last word was said: nothing may follow but the end of the stream."""
-        return self._library is not None and self._library.eof_sent
+        return self.library is not None and self.library.eof_sent
 
     @property
     def close_sent(self) -> int | None:
         """The code of the Close that was sent, by us or in answer to the client's."""
-        sent = self._library.close_sent if self._library else None
+        sent = self.library.close_sent if self.library else None
         return sent.code if sent else None
 
     @property
     def is_gibberish(self) -> bool:
         """Whether what came instead of a request was no HTTP, so that it had no answer."""
-        return self._library is not None and isinstance(self._library.handshake_exc, InvalidMessage)
+        return self.library is not None and isinstance(self.library.handshake_exc, InvalidMessage)
 
     # What comes
 
@@ -163,7 +163,7 @@ class Wire:
 
     def to_send(self) -> list[bytes]:
         """What the library wants written; an empty piece (`SEND_EOF`) is the end of the stream."""
-        return self._library.data_to_send() if self._library else []
+        return self.library.data_to_send() if self.library else []
 
     def open(self, upgrade: Upgrade) -> bytes:
         """Agree to an upgrade; returns the answer, which must be written first."""
@@ -195,11 +195,11 @@ class Wire:
 
         The library's parser holds the protocol that holds it: only the collector would free them.
         """
-        if self._library is not None:
-            self._library.parser.close()
+        if self.library is not None:
+            self.library.parser.close()
 
     def _ask_library(self) -> ServerProtocol:
-        if self._library is None:
+        if self.library is None:
             state = CONNECTING if self._reader is _Reader.REQUEST else OPEN
-            self._library = ServerProtocol(state=state, max_size=self._max_message, logger=_LOGGER)
-        return self._library
+            self.library = ServerProtocol(state=state, max_size=self._max_message, logger=_LOGGER)
+        return self.library

@@ -110,7 +110,7 @@ def test_a_client_that_only_talks_never_needs_the_library() -> None:
     wire = open_wire()
     pieces = wire.receive(bytearray(masked(0x81, b"{}", b"mask") + masked(0x8A, b"", b"mask")))
     assert pieces[0] == b"{}"
-    assert wire._library is None
+    assert wire.library is None
 
 
 def by_library(head: str) -> Upgrade | None:
