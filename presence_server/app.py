@@ -55,6 +55,7 @@ def options(settings: Settings) -> Options:
         rate=settings.rate,
         burst=settings.burst,
         allowed_origins=settings.allowed_origins,
+        compression=settings.compression,
     )
 
 

@@ -123,11 +123,8 @@ class Metrics:
         self.users.set_function(users)
         self.rooms.set_function(rooms)
 
-    def count_batch(
-        self, tally: Mapping[type[Broadcast], int], frames: int, size: int, receivers: int
-    ) -> None:
-        """Count one batch of `frames` frames and `size` bytes, written to each of `receivers`."""
-        self.fanout_frames.observe(frames)
+    def count_batch(self, tally: Mapping[type[Broadcast], int], size: int, receivers: int) -> None:
+        """Count one batch of `size` bytes, written to each of `receivers`."""
         self.bytes_sent.value += size * receivers
         sent = self._sent.counts
         for kind, count in tally.items():

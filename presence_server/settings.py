@@ -117,6 +117,9 @@ class Settings(BaseSettings):
         le=67_108_864,
         description="bytes queued for a slow reader before it is sent a snapshot instead",
     )
+    compression: bool = Field(
+        False, description="compress what a room is told, for clients that offer it"
+    )
     room_size: int = Field(10_000, ge=1, description="users in one room")
     user_connections: int = Field(32, ge=1, description="connections of one user in one room")
     max_connections: int = Field(100_000, ge=1, description="connections in total")

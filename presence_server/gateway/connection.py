@@ -184,7 +184,9 @@ class Connection(asyncio.BufferedProtocol):
             self._take_request(piece)
 
     def _take_upgrade(self, upgrade: Upgrade) -> None:
-        self.outbox.put_ahead(self._wire.open(upgrade))
+        extensions = self._reception.agree_on(upgrade.extensions)
+        self.outbox.is_deflated = extensions is not None
+        self.outbox.put_ahead(self._wire.open(upgrade, extensions))
         self._enter(upgrade)
 
     def _take_request(self, request: Request) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from presence_server.gateway.deflate import lone_frame
+from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.ports import NEVER
 from presence_server.metrics import Metrics
@@ -11,6 +13,27 @@ Cause = Literal["join", "resync", "behind"]
 
 INTERVAL_S: Final = 1.0
 MAX_BYTES: Final = 8 * 1024 * 1024
+
+
+class Snapshot:
+    """A room as one message: a frame for each kind of client, made once, when first asked for."""
+
+    __slots__ = ("_deflated", "_payload", "_plain")
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._plain: bytes | None = None
+        self._deflated: bytes | None = None
+
+    def frame_for(self, outbox: Outbox) -> bytes:
+        """The frame that `outbox` gets."""
+        if outbox.is_deflated:
+            if self._deflated is None:
+                self._deflated = lone_frame(self._payload) or text_frame(self._payload)
+            return self._deflated
+        if self._plain is None:
+            self._plain = text_frame(self._payload)
+        return self._plain
 
 
 class Debts:
@@ -49,27 +72,31 @@ class Debts:
             self._metrics.behind.dec()
         return cause
 
-    def pay(self, frame: bytes, now: float) -> tuple[list[Outbox], float]:
-        """Write `frame` to those that can take it; returns them, and when to come again.
+    def pay(self, snapshot: Snapshot, now: float) -> tuple[list[Outbox], float]:
+        """Write `snapshot` to those that can take it; returns them, and when to come again.
 
         One whose writes are paused waits for its buffer to be empty (`Fanout.resumed` tells), one
         that had a snapshot within the last second for that second to pass. At most `MAX_BYTES` are
         written at a time, and at least one snapshot.
         """
         paid: list[Outbox] = []
+        size = 0
         again_at = NEVER
         for outbox in self._causes:
             if outbox.paused:
                 continue
             if outbox.snapshot_due > now:
                 again_at = min(again_at, outbox.snapshot_due)
-            elif paid and (len(paid) + 1) * len(frame) > MAX_BYTES:
+                continue
+            frame = snapshot.frame_for(outbox)
+            size += len(frame)
+            if paid and size > MAX_BYTES:
                 again_at = now
                 break
-            else:
-                outbox.write_snapshot(frame)
-                outbox.snapshot_due = now + INTERVAL_S
-                paid.append(outbox)
+            outbox.write_snapshot(frame)
+            outbox.snapshot_due = now + INTERVAL_S
+            paid.append(outbox)
         for outbox in paid:
+            frame = snapshot.frame_for(outbox)
             self._metrics.count_snapshot(self.forget(outbox), len(frame))
         return paid, again_at

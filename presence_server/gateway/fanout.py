@@ -1,8 +1,8 @@
 """The hot path: everything that happened in a room in one turn of the loop, told to all at once.
 
-Each event is encoded once, as a whole frame. At the end of the turn the frames are joined and
-written once for each *current* connection; then those that are *owed* a snapshot get one (see
-`debts`) and are current from there.
+Each event is encoded once. At the end of the turn the frames are joined and written once for each
+*current* connection; then those that are *owed* a snapshot get one (see `debts`) and are current
+from there. Those who agreed to compression are an audience of their own, with one stream for all.
 
 An idle room's event leaves in the turn of the loop in which it came. A busy room gathers: its next
 flush waits a few milliseconds, and at least as long as the last one took, so that it never owns the
@@ -12,13 +12,15 @@ Nothing called back while the batch is written (`pause_writing`, a failing trans
 is current: it is noted, and takes effect after the last write.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from presence_server.core.codec import encode_event, encode_snapshot
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Event, Joined, Left
 from presence_server.core.room import Room
-from presence_server.gateway.debts import Cause, Debts
+from presence_server.gateway.audience import Audience
+from presence_server.gateway.debts import Cause, Debts, Snapshot
+from presence_server.gateway.deflate import Stream
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
@@ -33,40 +35,40 @@ class Fanout:
     __slots__ = (
         "_clocks",
         "_congested",
-        "_current",
         "_cursors",
         "_debts",
-        "_frames",
+        "_deflated",
         "_limit",
         "_metrics",
+        "_payloads",
+        "_plain",
         "_rest_until",
         "_room",
         "_scheduler",
         "_snapshot",
+        "_stream",
         "_tally",
         "_timer",
         "_timer_at",
-        "_writes",
-        "written",
     )
 
     def __init__(
         self, room: Room, limit: int, scheduler: Scheduler, clocks: Clocks, metrics: Metrics
     ) -> None:
-        self.written = 0
         self._room = room
         self._limit = limit
         self._scheduler = scheduler
         self._clocks = clocks
         self._metrics = metrics
-        self._frames: list[bytes] = []
+        self._payloads: list[bytes] = []
         self._cursors: dict[str, CursorMoved] = {}
         self._tally: dict[type[Broadcast], int] = {}
-        self._current: dict[Outbox, None] = {}
-        self._writes: list[Callable[[bytes], object]] | None = None
+        self._plain = Audience()
+        self._deflated = Audience()
+        self._stream: Stream | None = None
         self._congested: set[Outbox] = set()
         self._debts = Debts(metrics)
-        self._snapshot: bytes | None = None
+        self._snapshot: Snapshot | None = None
         self._timer: Timer | None = None
         self._timer_at = NEVER
         self._rest_until = 0.0
@@ -106,7 +108,7 @@ class Fanout:
 
     def paused(self, outbox: Outbox) -> None:
         """Note that a transport holds much: whether too much is judged after the next flush."""
-        if outbox in self._current:
+        if outbox in self._audience(outbox):
             self._congested.add(outbox)
 
     def resumed(self, outbox: Outbox) -> None:
@@ -119,13 +121,13 @@ class Fanout:
         """Send nothing more to anybody."""
         if self._timer is not None:
             self._timer.cancel()
-        for outbox in [*self._current, *self._debts]:
+        for outbox in [*self._plain, *self._deflated, *self._debts]:
             self.drop(outbox)
 
     def _gather(self, event: Broadcast) -> None:
-        if not self._current:
+        if not (self._plain or self._deflated):
             return  # who becomes current until the flush gets it in a snapshot
-        self._frames.append(text_frame(encode_event(event)))
+        self._payloads.append(encode_event(event))
         kind = type(event)
         self._tally[kind] = self._tally.get(kind, 0) + 1
 
@@ -136,7 +138,7 @@ class Fanout:
         for cursor in self._cursors.values():
             self._gather(cursor)
         self._cursors.clear()
-        if self._frames:
+        if self._payloads:
             self._deliver()
         self._judge_congested()
         again_at = self._pay() if self._debts else NEVER
@@ -150,16 +152,21 @@ class Fanout:
 
     def _deliver(self) -> None:
         """Write what was gathered to everyone who is current, as one piece."""
-        batch = b"".join(self._frames)
-        writes = self._writes
-        if writes is None:
-            writes = self._writes = [outbox.transport.write for outbox in self._current]
-        self.written += len(batch)  # before the writes: one that pauses looks at it
-        for write in writes:
-            write(batch)
-        self._metrics.count_batch(self._tally, len(self._frames), len(batch), len(writes))
-        self._frames.clear()
+        payloads = self._payloads
+        if self._plain:
+            self._write(self._plain, [text_frame(payload) for payload in payloads])
+        if self._deflated:
+            if self._stream is None:
+                self._stream = Stream()
+            self._write(self._deflated, [self._stream.frame(payload) for payload in payloads])
+        self._metrics.fanout_frames.observe(len(payloads))
+        payloads.clear()
         self._tally.clear()
+
+    def _write(self, audience: Audience, frames: list[bytes]) -> None:
+        batch = b"".join(frames)
+        audience.write(batch)
+        self._metrics.count_batch(self._tally, len(batch), len(audience))
 
     def _judge_congested(self) -> None:
         for outbox in [*self._congested]:
@@ -168,22 +175,22 @@ class Fanout:
 
     def _pay(self) -> float:
         if self._snapshot is None:
-            self._snapshot = text_frame(encode_snapshot(self._room.entries(), self._room.seq))
+            self._snapshot = Snapshot(encode_snapshot(self._room.entries(), self._room.seq))
         paid, again_at = self._debts.pay(self._snapshot, self._clocks.monotonic())
         for outbox in paid:
-            outbox.attach(self)
-            self._current[outbox] = None
-            self._writes = None
+            self._audience(outbox).add(outbox)
+            if outbox.is_deflated:
+                self._stream = None  # it has not had what went before
             if outbox.paused:
                 self._congested.add(outbox)
         return again_at
 
+    def _audience(self, outbox: Outbox) -> Audience:
+        return self._deflated if outbox.is_deflated else self._plain
+
     def _remove_current(self, outbox: Outbox) -> None:
-        if outbox in self._current:
-            del self._current[outbox]
-            self._writes = None
+        if self._audience(outbox).discard(outbox):
             self._congested.discard(outbox)
-            outbox.detach()
 
     def _wake(self, at: float) -> None:
         """Flush at `at`, or in this turn of the loop if that has come."""

@@ -12,6 +12,8 @@ from websockets.speedups import apply_mask
 
 WHOLE_TEXT: Final = 0x81
 """The first byte of a message in one frame: FIN and TEXT, no extension (RFC 6455 §5.2)."""
+COMPRESSED: Final = 0xC1
+"""The same, compressed (RFC 7692 §6)."""
 WHOLE_PONG: Final = 0x8A
 MAX_CONTROL: Final = 6 + 125
 """Bytes of a client's largest control frame: header, mask, payload (RFC 6455 §5.5)."""
@@ -24,14 +26,19 @@ _MASKED: Final = 0x80
 _MASKED_126: Final = 0x80 | 126
 
 
-def text_frame(payload: bytes) -> bytes:
-    """`payload` (UTF-8) as one text frame."""
+def whole_frame(first: int, payload: bytes) -> bytes:
+    """`payload` as one frame that begins with the byte `first`."""
     size = len(payload)
     if size < 126:
-        return _SHORT(WHOLE_TEXT, size) + payload
+        return _SHORT(first, size) + payload
     if size < 65_536:
-        return _MEDIUM(WHOLE_TEXT, 126, size) + payload
-    return _LONG(WHOLE_TEXT, 127, size) + payload
+        return _MEDIUM(first, 126, size) + payload
+    return _LONG(first, 127, size) + payload
+
+
+def text_frame(payload: bytes) -> bytes:
+    """`payload` (UTF-8) as one text frame."""
+    return whole_frame(WHOLE_TEXT, payload)
 
 
 PING_FRAME: Final = Frame(Opcode.PING, b"").serialize(mask=False)

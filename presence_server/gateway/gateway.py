@@ -10,6 +10,7 @@ from presence_server.core.errors import Refused
 from presence_server.core.room import Room
 from presence_server.gateway.attempts import FailedAttempts
 from presence_server.gateway.connection import Connection
+from presence_server.gateway.deflate import agreement
 from presence_server.gateway.door import Door, Ticket
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.http import Handler, Site
@@ -97,6 +98,10 @@ class Gateway:
     def respond(self, request: Request) -> Response | None:
         """The answer to a request that is no upgrade; None for an upgrade."""
         return None if "Upgrade" in request.headers else self._site.respond(request)
+
+    def agree_on(self, extensions: str | None) -> str | None:
+        """The extensions to agree on of those that are offered: compression, if it is on."""
+        return agreement(extensions) if self.context.options.compression else None
 
     def admit(self, connection: Connection, upgrade: Upgrade) -> Session:
         """Seat an upgraded connection.

@@ -24,6 +24,7 @@ class Outbox:
         "_feed",
         "_feed_start",
         "_mark",
+        "is_deflated",
         "paused",
         "snapshot_due",
         "transport",
@@ -32,6 +33,7 @@ class Outbox:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.paused = False
+        self.is_deflated = False
         self.snapshot_due = 0.0
         self._ahead = b""
         self._direct = 0

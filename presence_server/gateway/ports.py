@@ -67,3 +67,4 @@ class Options(NamedTuple):
     rate: float
     burst: float
     allowed_origins: tuple[str, ...]
+    compression: bool

@@ -25,6 +25,9 @@ class Reception(Protocol):
     def respond(self, request: Request) -> Response | None:
         """The answer to a request that is no upgrade; None for an upgrade."""
 
+    def agree_on(self, extensions: str | None) -> str | None:
+        """The extensions to agree on of those that are offered."""
+
     def admit(self, connection: "Connection", upgrade: Upgrade) -> Session:
         """Seat an upgraded connection; raises `Refused`."""
 

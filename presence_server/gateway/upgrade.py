@@ -32,6 +32,7 @@ class Upgrade(NamedTuple):
     origin: str | None
     authorization: str | None
     key: str
+    extensions: str | None = None
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -48,11 +49,12 @@ class Upgrade(NamedTuple):
             raise Refused(Close.BAD_REQUEST, "a header is repeated") from None
         return cls(request.path, origin, authorization, headers["Sec-WebSocket-Key"])
 
-    def response(self) -> bytes:
-        """The answer that opens the connection."""
+    def response(self, extensions: str | None = None) -> bytes:
+        """The answer that opens the connection, with the extensions that were agreed on."""
+        agreed = f"Sec-WebSocket-Extensions: {extensions}\r\n" if extensions else ""
         return (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {accept_key(self.key)}\r\n\r\n"
+            f"{agreed}Sec-WebSocket-Accept: {accept_key(self.key)}\r\n\r\n"
         ).encode()
 
 
@@ -73,8 +75,13 @@ def read_upgrade(head: bytearray) -> Upgrade | None:
         headers[name.lower()] = value.strip()
     if len(headers) != len(lines) or not _asks_for_websocket(headers):
         return None
-    origin, authorization = headers.get("origin"), headers.get("authorization")
-    return Upgrade(match[1], origin, authorization, headers["sec-websocket-key"])
+    return Upgrade(
+        match[1],
+        headers.get("origin"),
+        headers.get("authorization"),
+        headers["sec-websocket-key"],
+        headers.get("sec-websocket-extensions"),
+    )
 
 
 def _asks_for_websocket(headers: dict[str, str]) -> bool:

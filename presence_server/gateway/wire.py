@@ -18,6 +18,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import CONNECTING, OPEN, Event
 from websockets.server import ServerProtocol
 
+from presence_server.gateway.deflate import inflater
 from presence_server.gateway.frames import MAX_CONTROL, WHOLE_PONG, WHOLE_TEXT, frame_end, unmask
 from presence_server.gateway.upgrade import Upgrade, may_become_plain, read_upgrade
 
@@ -50,7 +51,15 @@ class _Reader(Enum):
 class Wire:
     """One connection's protocol. Write `to_send` after each call that may have made it speak."""
 
-    __slots__ = ("_in_message", "_max_message", "_reader", "_request_size", "_rest", "library")
+    __slots__ = (
+        "_in_message",
+        "_is_deflated",
+        "_max_message",
+        "_reader",
+        "_request_size",
+        "_rest",
+        "library",
+    )
 
     def __init__(self, max_message: int) -> None:
         self._max_message = max_message
@@ -58,6 +67,7 @@ class Wire:
         self.library: ServerProtocol | None = None  # as long as nothing needed it
         self._rest = bytearray()
         self._in_message = False
+        self._is_deflated = False
         self._request_size = 0
 
     # Its state
@@ -165,10 +175,14 @@ class Wire:
         """What the library wants written; an empty piece (`SEND_EOF`) is the end of the stream."""
         return self.library.data_to_send() if self.library else []
 
-    def open(self, upgrade: Upgrade) -> bytes:
-        """Agree to an upgrade; returns the answer, which must be written first."""
+    def open(self, upgrade: Upgrade, extensions: str | None = None) -> bytes:
+        """Agree to an upgrade; returns the answer, which must be written first.
+
+        The only extension that can be agreed on is `deflate.AGREED`.
+        """
         self._reader = _Reader.FRAMES
-        return upgrade.response()
+        self._is_deflated = extensions is not None
+        return upgrade.response(extensions)
 
     def answer(self, request: Request, response: Response | None) -> None:
         """Answer a request with `response`, or agree to an upgrade if it is a valid one."""
@@ -202,4 +216,6 @@ class Wire:
         if self.library is None:
             state = CONNECTING if self._reader is _Reader.REQUEST else OPEN
             self.library = ServerProtocol(state=state, max_size=self._max_message, logger=_LOGGER)
+            if self._is_deflated:
+                self.library.extensions = [inflater()]
         return self.library

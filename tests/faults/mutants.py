@@ -161,20 +161,28 @@ MUTANTS = [
         FANOUT,
         '                self.owe(outbox, "behind")\n',
         "                self._remove_current(outbox)\n"
-        "                self._current[outbox] = None\n"
-        "                outbox.attach(self)\n"
-        "                self._frames.clear()\n"
+        "                self._audience(outbox).add(outbox)\n"
+        "                self._payloads.clear()\n"
         "                outbox.transport.set_write_buffer_limits(high=10**9, low=0)\n",
         WAY_OUT,
     ),
     Mutant(
         "a snapshot goes out before the events that it holds",
         FANOUT,
-        "        if self._frames:\n            self._deliver()\n        self._judge_congested()\n"
+        "        if self._payloads:\n            self._deliver()\n        self._judge_congested()\n"
         "        again_at = self._pay() if self._debts else NEVER\n",
         "        again_at = self._pay() if self._debts else NEVER\n"
-        "        if self._frames:\n            self._deliver()\n        self._judge_congested()\n",
+        "        if self._payloads:\n"
+        "            self._deliver()\n"
+        "        self._judge_congested()\n",
         PROPERTY,
+    ),
+    Mutant(
+        "a newcomer gets the middle of a compressed stream",
+        FANOUT,
+        "                self._stream = None  # it has not had what went before\n",
+        "                pass\n",
+        "tests/gateway/test_deflate.py",
     ),
     Mutant(
         "a takeover loses the place among the tabs",

@@ -39,7 +39,8 @@ class Convergence(RuleBasedStateMachine):
     @initialize(grace=st.sampled_from([0.0, 3.0]), seed=st.integers(0, 99))
     def begin(self, grace: float, seed: int) -> None:
         limits = RoomLimits(members=3, connections_per_user=3)
-        self.world = World(OPTIONS._replace(leave_grace=grace, room=limits), seed=seed)
+        options = OPTIONS._replace(leave_grace=grace, room=limits, compression=True)
+        self.world = World(options, seed=seed)
 
     @rule(
         target=clients,
@@ -50,6 +51,7 @@ class Convergence(RuleBasedStateMachine):
         name=st.sampled_from(["Ann", "Bob"]),
         window=st.none() | st.integers(400, 4_000),
         settle=st.booleans(),
+        deflate=st.booleans(),
     )
     def join(
         self,
@@ -60,9 +62,17 @@ class Convergence(RuleBasedStateMachine):
         name: str,
         window: int | None,
         settle: bool,
+        deflate: bool,
     ) -> Client:
         client = self.world.join(
-            user, pk, settle=False, observe=observe, role=role, name=name, picture=None
+            user,
+            pk,
+            settle=False,
+            deflate=deflate,
+            observe=observe,
+            role=role,
+            name=name,
+            picture=None,
         )
         client.transport.window = window
         if settle:

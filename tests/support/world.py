@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import jwt
 from presence_client.store import PresenceStore
 from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import OPEN
@@ -42,6 +43,7 @@ OPTIONS = Options(
     rate=100.0,
     burst=200.0,
     allowed_origins=("*",),
+    compression=False,
 )
 
 
@@ -88,9 +90,10 @@ class World:
         *,
         headers: Mapping[str, str] | None = None,
         peer: str = "127.0.0.1",
+        deflate: bool = False,
     ) -> "Client":
         """Open a connection and send an upgrade request for `target`, whatever it is."""
-        client = Client(self, target, headers or {}, peer)
+        client = Client(self, target, headers or {}, peer, deflate=deflate)
         self.clients.append(client)
         return client
 
@@ -101,11 +104,16 @@ class World:
         *,
         room: str = ROOM,
         settle: bool = True,
+        deflate: bool = False,
         **claims: Any,
     ) -> "Client":
-        """Dial as `user` with a fresh token; `settle` lets the loop turn afterwards."""
+        """Dial as `user` with a fresh token; `settle` lets the loop turn afterwards.
+
+        `deflate` offers compression, and compresses what is sent if it is agreed on.
+        """
         query = {"_pk": pk or f"pk-{user}", "token": self.token(user, **claims)}
-        client = self.dial(f"/parties/presence/{quote(room, safe='')}?{urlencode(query)}")
+        target = f"/parties/presence/{quote(room, safe='')}?{urlencode(query)}"
+        client = self.dial(target, deflate=deflate)
         client.user = user
         if settle:
             self.settle()
@@ -127,7 +135,15 @@ class Client:
     It answers pings and closes, as a browser does, unless `is_silent`.
     """
 
-    def __init__(self, world: World, target: str, headers: Mapping[str, str], peer: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        target: str,
+        headers: Mapping[str, str],
+        peer: str,
+        *,
+        deflate: bool = False,
+    ) -> None:
         self.world = world
         self.user = ""
         self.messages: list[dict[str, Any]] = []
@@ -136,7 +152,9 @@ class Client:
         self.raw = bytearray()
         self.response: Response | None = None
         self._fragments = bytearray()
-        self._ws = ClientProtocol(parse_uri(f"ws://presence.test{target}"), max_size=None)
+        offers = [ClientPerMessageDeflateFactory()] if deflate else None
+        uri = parse_uri(f"ws://presence.test{target}")
+        self._ws = ClientProtocol(uri, extensions=offers, max_size=None)
         self.transport = FakeTransport(world.loop, self._receive, self._hang_up, peer)
         self.connection = world.gateway.connection()
         self.transport.attach(self.connection)
@@ -154,7 +172,7 @@ class Client:
 
     def send_frame(self, frame: Frame) -> None:
         """Send any frame."""
-        self.transport.send(frame.serialize(mask=True))
+        self.transport.send(frame.serialize(mask=True, extensions=self._ws.extensions))
 
     def send_raw(self, data: bytes) -> None:
         """Send any bytes."""
