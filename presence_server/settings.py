@@ -75,6 +75,7 @@ class Settings(BaseSettings):
         extra="forbid",
         cli_kebab_case=True,
         cli_avoid_json=True,
+        cli_implicit_flags=True,
         cli_hide_none_type=True,
         hide_input_in_errors=True,
     )

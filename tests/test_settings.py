@@ -82,6 +82,7 @@ def test_every_setting_can_be_given_in_each_of_the_three_ways(source: Source) ->
         "pong_timeout": "1.5",
         "handshake_timeout": "1.5",
         "close_timeout": "1.5",
+        "compression": "true",
         "leave_grace": "1.5",
         "drain_seconds": "1.5",
         "message_size": "2000",
@@ -94,7 +95,11 @@ def test_every_setting_can_be_given_in_each_of_the_three_ways(source: Source) ->
     }
     left_out = {"config", "jwt_public_key"}
     assert set(given) >= set(Settings.model_fields) - left_out - OPTIONAL
-    flags = [word for name, value in given.items() for word in (flag(name), value)]
+    flags = [
+        word
+        for name, value in given.items()
+        for word in ([flag(name)] if value == "true" else [flag(name), value])
+    ]
     by_flags = source.load(*flags)
     toml = "\n".join(f"{name} = {value!r}" for name, value in given.items())
     by_file = source.load(toml=toml)

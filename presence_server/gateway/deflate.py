@@ -27,7 +27,8 @@ MAX_SNAPSHOT: Final = 262_144
 """A larger one goes out as it is: its compression would hold the loop for milliseconds."""
 
 _OURS: Final = frozenset({"server_no_context_takeover", "server_max_window_bits"})
-_TAIL: Final = 4  # the end of a sync flush, which the receiver adds again (RFC 7692 §7.2.1)
+_SYNC: Final = b"\x00\x00\xff\xff"
+"""The end of a sync flush, which is not sent but added again by the receiver (RFC 7692 §7.2.1)."""
 
 
 def agreement(offers: str | None) -> str | None:
@@ -48,13 +49,23 @@ def agreement(offers: str | None) -> str | None:
 
 
 def inflater() -> PerMessageDeflate:
-    """What reads the client's messages; the library caps what one may become (a bomb: 1009)."""
+    """The library's part, for what comes in fragments or is wrong: a bomb ends with 1009."""
     return PerMessageDeflate(
         remote_no_context_takeover=True,
         local_no_context_takeover=True,
         remote_max_window_bits=15,
         local_max_window_bits=15,
     )
+
+
+def inflate(data: bytes, limit: int) -> bytes | None:
+    """A client's compressed message; None if it can't be one of at most `limit` bytes."""
+    decoder = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        message = decoder.decompress(data + _SYNC, limit)
+    except zlib.error:
+        return None
+    return None if decoder.unconsumed_tail else message
 
 
 class Stream:
@@ -69,7 +80,7 @@ class Stream:
         """The next message, for all who have had every one since the stream began."""
         deflater = self._deflater
         data = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
-        return whole_frame(COMPRESSED, data[:-_TAIL])
+        return whole_frame(COMPRESSED, data[: -len(_SYNC)])
 
 
 def lone_frame(payload: bytes) -> bytes | None:

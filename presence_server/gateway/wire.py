@@ -18,8 +18,15 @@ from websockets.http11 import Request, Response
 from websockets.protocol import CONNECTING, OPEN, Event
 from websockets.server import ServerProtocol
 
-from presence_server.gateway.deflate import inflater
-from presence_server.gateway.frames import MAX_CONTROL, WHOLE_PONG, WHOLE_TEXT, frame_end, unmask
+from presence_server.gateway.deflate import inflate, inflater
+from presence_server.gateway.frames import (
+    COMPRESSED,
+    MAX_CONTROL,
+    WHOLE_PONG,
+    WHOLE_TEXT,
+    frame_end,
+    unmask,
+)
 from presence_server.gateway.upgrade import Upgrade, may_become_plain, read_upgrade
 
 MAX_REQUEST: Final = 32_768
@@ -127,13 +134,17 @@ class Wire:
         while at < size and self._reader is _Reader.FRAMES:
             end = frame_end(data, at, self._max_message)
             first = data[at]
-            if not end or (end > size and first != WHOLE_TEXT):
+            is_compressed = first == COMPRESSED and self._is_deflated
+            if not end or (end > size and first != WHOLE_TEXT and not is_compressed):
                 break
             if end > size:
                 self._rest = data[at:]
                 return received
             if first == WHOLE_TEXT and not self._in_message:
                 received.append(unmask(data, at, end))
+            elif is_compressed and not self._in_message:
+                text = inflate(unmask(data, at, end), self._max_message)
+                received += self._pass_on(data[at:end]) if text is None else (text,)
             elif first == WHOLE_PONG and end - at <= MAX_CONTROL:
                 received.append(_PONG)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.bench import scenarios, storms
+from tests.bench import compression, scenarios, storms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +40,7 @@ ROWS = (
     Row("join", scenarios.join, is_part=True),
     Row("rush", scenarios.rush, ("c-turn", "bun")),
     Row("accept", scenarios.accept),
+    Row("compression", compression.compression, ()),
     Row("idle", scenarios.idle, ("c-event", "ws", "bun")),
 )
 NAMES = tuple(dict.fromkeys(row.name for row in ROWS))

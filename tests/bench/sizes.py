@@ -32,6 +32,7 @@ class Sizes:
     quiet_rooms: int = 100
     deliveries_per_s: int = 10_000
     accept_rooms: int = 200
+    compressed_members: int = 100
 
 
 FULL = Sizes()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TINY = Sizes(
+    compressed_members=20,
     large_room=20,
     medium_room=20,
     many_in_flight=16,

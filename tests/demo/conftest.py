@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
@@ -31,9 +32,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server() -> AsyncIterator[DemoServer]:
-    """A demo server of its own for each test, so that nobody else is in the room."""
-    server = DemoServer()
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[DemoServer]:
+    """A demo server of its own for each test, so that nobody else is in the room.
+
+    A test may give it flags, by parametrizing `server` indirectly.
+    """
+    server = DemoServer(*getattr(request, "param", ()))
     await server.start()
     yield server
     await server.stop()

@@ -36,6 +36,29 @@ async def test_two_windows_see_each_others_name_and_page(open_window: OpenWindow
     await expect(jo.members.first).to_contain_text("Jo")
 
 
+@pytest.mark.parametrize("server", [("--compression",)], indirect=True)
+async def test_two_windows_see_each_other_through_compression(
+    open_window: OpenWindow, server: DemoServer
+) -> None:
+    mira, jo = await open_window("Mira"), await open_window("Jo")
+    agreed = await mira.page.evaluate(
+        """url => new Promise(done => {
+            const socket = new WebSocket(url);
+            socket.onopen = () => done(socket.extensions);
+        })""",
+        server.url.replace("http", "ws") + "/parties/presence/anywhere",
+    )
+    assert "permessage-deflate" in agreed
+    for page in ["Launch", "Budget", "Notes"] * 3:
+        await jo.go(page)
+        await mira.expect_page_of("Jo", page)
+    sam = await open_window("Sam")
+    for window in (mira, jo, sam):
+        await window.expect_members("Mira", "Jo", "Sam")
+    await jo.go("Launch")
+    await sam.expect_page_of("Jo", "Launch")
+
+
 async def test_a_page_change_is_seen(open_window: OpenWindow) -> None:
     mira, jo = await open_window("Mira"), await open_window("Jo")
     await jo.go("Launch")

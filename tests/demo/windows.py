@@ -18,14 +18,15 @@ STOP_S = 20
 class DemoServer:
     """`presence-server demo`, which can be started again on the port it had."""
 
-    def __init__(self) -> None:
+    def __init__(self, *flags: str) -> None:
         self.url = ""
+        self._flags = flags
         self._port = "0"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *(PROGRAM, "demo", "--port", self._port, "--admin-port", "0"),
+            *(PROGRAM, "demo", "--port", self._port, "--admin-port", "0", *self._flags),
             stdout=asyncio.subprocess.PIPE,
         )
         assert self._process.stdout is not None

@@ -1,6 +1,7 @@
 """The shortcuts of the wire: nobody can tell them from the library that they go around."""
 
 import struct
+import zlib
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from presence_server.gateway.deflate import AGREED, inflater
 from presence_server.gateway.upgrade import Upgrade, read_upgrade
 from presence_server.gateway.wire import Received, Wire
 
@@ -32,8 +34,10 @@ class Heard(NamedTuple):
     close_sent: int | None
 
 
-def by_the_library(stream: bytes) -> Heard:
+def by_the_library(stream: bytes, *, is_deflated: bool) -> Heard:
     library = ServerProtocol(state=OPEN, max_size=MAX_MESSAGE)
+    if is_deflated:
+        library.extensions = [inflater()]
     library.receive_data(stream)
     frames = [event for event in library.events_received() if isinstance(event, Frame)]
     sent = library.close_sent
@@ -41,8 +45,8 @@ def by_the_library(stream: bytes) -> Heard:
     return Heard(data, b"".join(library.data_to_send()), sent.code if sent else None)
 
 
-def by_the_wire(chunks: list[bytes]) -> Heard:
-    wire = open_wire()
+def by_the_wire(chunks: list[bytes], *, is_deflated: bool) -> Heard:
+    wire = open_wire(AGREED if is_deflated else None)
     data: list[tuple[Opcode, bytes, bool]] = []
     sent = b""
     for chunk in chunks:
@@ -58,11 +62,11 @@ def as_data(piece: Received) -> tuple[Opcode, bytes, bool] | None:
     return (piece.opcode, bytes(piece.data), piece.fin) if piece.opcode < Opcode.CLOSE else None
 
 
-def open_wire() -> Wire:
+def open_wire(extensions: str | None = None) -> Wire:
     wire = Wire(MAX_MESSAGE)
     (upgrade,) = wire.receive(bytearray(HEAD.encode()))
     assert isinstance(upgrade, Upgrade)
-    assert wire.open(upgrade).startswith(b"HTTP/1.1 101 ")
+    assert wire.open(upgrade, extensions).startswith(b"HTTP/1.1 101 ")
     return wire
 
 
@@ -79,10 +83,17 @@ def masked(first: int, payload: bytes, mask: bytes, *, length: int | None = None
     return header + mask + masked_payload
 
 
+def deflated(message: bytes) -> bytes:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
 PAYLOADS = st.binary(max_size=140) | st.sampled_from([b"x" * 126, b"y" * 2_000, b"z" * 2_001])
 MASKS = st.binary(min_size=4, max_size=4)
+DEFLATED = st.sampled_from([b"", b"{}", b"x" * 2_000, b"x" * 2_001, b"x" * 9_000]).map(deflated)
 USUAL = st.builds(masked, st.sampled_from([0x81, 0x81, 0x81, 0x8A, 0x89]), PAYLOADS, MASKS)
 PARTS = st.builds(masked, st.sampled_from([0x01, 0x00, 0x80, 0x02, 0x82]), PAYLOADS, MASKS)
+COMPRESSED = st.builds(masked, st.sampled_from([0xC1, 0xC1, 0x41, 0xC2]), DEFLATED, MASKS)
 UNUSUAL = (
     st.builds(masked, st.integers(0, 255), PAYLOADS, MASKS)
     | st.just(masked(0x88, struct.pack("!H", 1000) + b"bye", b"mask"))
@@ -95,15 +106,17 @@ UNUSUAL = (
 
 @settings(max_examples=800)
 @given(
-    st.lists(USUAL | USUAL | PARTS | UNUSUAL, max_size=8).map(b"".join),
+    st.lists(USUAL | USUAL | COMPRESSED | PARTS | UNUSUAL, max_size=8).map(b"".join),
     st.lists(st.integers(0, 300), max_size=8),
+    st.booleans(),
 )
 def test_whatever_comes_and_however_it_is_cut_the_library_would_have_heard_the_same(
-    stream: bytes, cuts: list[int]
+    stream: bytes, cuts: list[int], is_deflated: bool
 ) -> None:
     at = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     chunks = [stream[a:b] for a, b in pairwise(at)]
-    assert by_the_wire(chunks) == by_the_library(stream)
+    heard = by_the_library(stream, is_deflated=is_deflated)
+    assert by_the_wire(chunks, is_deflated=is_deflated) == heard
 
 
 def test_a_client_that_only_talks_never_needs_the_library() -> None:

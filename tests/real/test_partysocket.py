@@ -90,9 +90,9 @@ class PartySocket:
             pipe.close()
 
 
-@pytest.fixture(scope="module")
-def one_server() -> Iterator[Server]:
-    with Server() as server:
+@pytest.fixture(scope="module", params=[(), ("--compression",)], ids=["plain", "compressed"])
+def one_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with Server(*request.param) as server:
         yield server
 
 
