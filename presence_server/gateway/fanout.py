@@ -6,7 +6,8 @@ from there. Those who agreed to compression are an audience of their own, with o
 
 An idle room's event leaves in the turn of the loop in which it came. A busy room gathers: its next
 flush waits a few milliseconds, and at least as long as the last one took, so that it never owns the
-loop.
+loop; thrice as long if somebody was admitted, as more are likely to come, and each costs a frame
+for everybody.
 
 Nothing called back while the batch is written (`pause_writing`, a failing transport) may change who
 is current: it is noted, and takes effect after the last write.
@@ -27,6 +28,7 @@ from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
 from presence_server.metrics import Metrics
 
 GATHER_S: Final = 0.005
+MAX_ADMISSION_S: Final = 0.1
 
 
 class Fanout:
@@ -141,12 +143,13 @@ class Fanout:
         if self._payloads:
             self._deliver()
         self._judge_congested()
-        again_at = self._pay() if self._debts else NEVER
+        admitted, again_at = self._pay() if self._debts else (0, NEVER)
         for outbox in self._debts:
             outbox.flush()  # a welcome does not wait longer than this
         took = self._clocks.stopwatch() - began
         self._metrics.fanout_seconds.observe(took)
-        self._rest_until = self._clocks.monotonic() + max(took, GATHER_S)
+        rest = max(GATHER_S, took, min(3 * took, MAX_ADMISSION_S) if admitted else 0.0)
+        self._rest_until = self._clocks.monotonic() + rest
         if again_at != NEVER:
             self._wake(max(again_at, self._rest_until))
 
@@ -173,7 +176,8 @@ class Fanout:
             if outbox.backlog > self._limit:
                 self.owe(outbox, "behind")
 
-    def _pay(self) -> float:
+    def _pay(self) -> tuple[int, float]:
+        """Send snapshots; how many, and when to come again."""
         if self._snapshot is None:
             self._snapshot = Snapshot(encode_snapshot(self._room.entries(), self._room.seq))
         paid, again_at = self._debts.pay(self._snapshot, self._clocks.monotonic())
@@ -183,7 +187,7 @@ class Fanout:
                 self._stream = None  # it has not had what went before
             if outbox.paused:
                 self._congested.add(outbox)
-        return again_at
+        return len(paid), again_at
 
     def _audience(self, outbox: Outbox) -> Audience:
         return self._deflated if outbox.is_deflated else self._plain

@@ -170,8 +170,8 @@ MUTANTS = [
         "a snapshot goes out before the events that it holds",
         FANOUT,
         "        if self._payloads:\n            self._deliver()\n        self._judge_congested()\n"
-        "        again_at = self._pay() if self._debts else NEVER\n",
-        "        again_at = self._pay() if self._debts else NEVER\n"
+        "        admitted, again_at = self._pay() if self._debts else (0, NEVER)\n",
+        "        admitted, again_at = self._pay() if self._debts else (0, NEVER)\n"
         "        if self._payloads:\n"
         "            self._deliver()\n"
         "        self._judge_congested()\n",

@@ -1,5 +1,7 @@
 """The way out: what is written to whom, and when."""
 
+from itertools import count
+
 import pytest
 
 from tests.support.world import OPTIONS, Client, World
@@ -39,6 +41,29 @@ def test_a_busy_room_gathers() -> None:
     assert witness.users["ann"]["currentPath"] == "/1"
     world.loop.advance(0.005)
     assert witness.users["ann"]["currentPath"] == "/2"
+
+
+@pytest.mark.parametrize(("has_newcomer", "rest_s"), [(False, 0.008), (True, 0.024)])
+def test_a_flush_is_followed_by_a_rest_which_is_longer_where_people_come_in(
+    has_newcomer: bool, rest_s: float
+) -> None:
+    world = World()
+    ticks = count()
+    clocks = world.clocks._replace(stopwatch=lambda: next(ticks) * 0.008)  # what a flush takes
+    world.gateway.context = world.gateway.context._replace(clocks=clocks)
+    ann = world.join("ann")
+    world.loop.advance(1)
+    if has_newcomer:
+        world.join("bob", settle=False)
+    else:
+        ann.update("/a")
+    world.loop.turn()
+    ann.take()
+    ann.update("/b")
+    world.loop.advance(rest_s - 0.001)
+    assert ann.take() == []
+    world.loop.advance(0.002)
+    assert [message["currentPath"] for message in ann.take()] == ["/b"]
 
 
 def test_all_who_get_a_snapshot_at_one_moment_get_the_same_bytes() -> None:
