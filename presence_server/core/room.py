@@ -221,7 +221,7 @@ class Room:
         """Replace a tab's whole location. `spoke_at` is `now` less the idle time."""
         self._speak(tab, spoke_at)
         moved = place != tab.place
-        if tab.place is None or place.location != tab.place.location:
+        if tab.cursor is not None and (tab.place is None or place.location != tab.place.location):
             tab.cursor = None
         tab.place = place
         return self._moved(tab) if moved else self._settle(tab.member)
