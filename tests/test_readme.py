@@ -27,6 +27,8 @@ def as_written(default: object) -> str:
     """A default as one would type it."""
     if default is None:
         return ""
+    if isinstance(default, bool):
+        return str(default).lower()
     return " ".join(default) if isinstance(default, tuple) else str(default)
 
 
