@@ -23,6 +23,17 @@ _HEAD: Final = re.compile(
 )
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes in base64
 _BODY: Final = ("content-length", "transfer-encoding")
+_READ: Final = frozenset(
+    {
+        "authorization",
+        "connection",
+        "origin",
+        "sec-websocket-extensions",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "upgrade",
+    }
+)
 
 
 class Upgrade(NamedTuple):
@@ -68,12 +79,14 @@ def read_upgrade(head: bytearray) -> Upgrade | None:
     match = _HEAD.fullmatch(head.decode("latin-1"))
     if match is None:
         return None
-    lines = match[2].split("\r\n")[:-1]
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    if len(headers) != len(lines) or not _asks_for_websocket(headers):
+    headers: dict[str, str] = {}
+    for line in match[2].split("\r\n")[:-1]:
+        raw_name, _, value = line.partition(":")
+        name = raw_name.lower()
+        if name in headers and name in _READ:
+            return None
+        headers[name] = value.strip()
+    if not _asks_for_websocket(headers):
         return None
     return Upgrade(
         match[1],
@@ -87,7 +100,7 @@ def read_upgrade(head: bytearray) -> Upgrade | None:
 def _asks_for_websocket(headers: dict[str, str]) -> bool:
     return (
         headers.get("upgrade", "").lower() == "websocket"
-        and headers.get("connection", "").lower() in ("upgrade", "keep-alive, upgrade")
+        and "upgrade" in map(str.strip, headers.get("connection", "").lower().split(","))
         and headers.get("sec-websocket-version") == "13"
         and _KEY.fullmatch(headers.get("sec-websocket-key", "")) is not None
         and not any(name in headers for name in _BODY)

@@ -147,7 +147,9 @@ def by_library(head: str) -> Upgrade | None:
         ("Host: presence.test", "Host: presence.test\r\nOrigin: https://app.test"),
         ("Host: presence.test", "Host: presence.test\r\nAuthorization:  Bearer a.b.c \t"),
         ("Connection: Upgrade", "cONNECTION: keep-alive, Upgrade"),
+        ("Connection: Upgrade", "Connection: Upgrade, Keep-Alive"),
         ("Upgrade: websocket", "upgrade:WebSocket"),
+        ("Host: presence.test", "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2"),
         ("Host: presence.test", "Host: presence.test\r\nCookie: a=b; c=d"),
         ("", ""),
     ],
@@ -166,6 +168,7 @@ def test_a_plain_request_is_read_as_the_library_reads_it(old: str, new: str) -> 
         ("/parties/", "/parties /"),
         ("/acme", "/acmé"),
         ("Connection: Upgrade", "Connection: close"),
+        ("Connection: Upgrade", "Connection: up grade"),
         ("Upgrade: websocket", "Upgrade: h2c"),
         ("Upgrade: websocket\r\n", ""),
         ("Version: 13", "Version: 8"),
@@ -187,7 +190,7 @@ def test_what_the_library_might_refuse_or_read_otherwise_is_left_to_it(old: str,
     assert read_upgrade(bytearray(HEAD.replace(old, new, 1).encode("latin-1"))) is None
 
 
-@pytest.mark.parametrize("name", ["Origin", "Authorization"])
+@pytest.mark.parametrize("name", ["Origin", "Authorization", "Connection", "Upgrade"])
 def test_a_repeated_header_is_left_to_the_library(name: str) -> None:
     head = HEAD.replace("Host:", f"{name}: https://a.test\r\n{name}: https://b.test\r\nHost:")
     assert read_upgrade(bytearray(head.encode())) is None
