@@ -16,24 +16,22 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 
 
 class Snapshot:
-    """A room as one message: a frame for each kind of client, made once, when first asked for."""
+    """A room as one message: a frame for each kind of client, made once."""
 
-    __slots__ = ("_deflated", "_payload", "_plain")
+    __slots__ = ("_deflated", "_plain", "_size")
 
     def __init__(self, payload: bytes) -> None:
-        self._payload = payload
-        self._plain: bytes | None = None
+        self._size = len(payload)
+        self._plain = text_frame(payload)
         self._deflated: bytes | None = None
 
     def frame_for(self, outbox: Outbox) -> bytes:
         """The frame that `outbox` gets."""
-        if outbox.is_deflated:
-            if self._deflated is None:
-                self._deflated = lone_frame(self._payload) or text_frame(self._payload)
-            return self._deflated
-        if self._plain is None:
-            self._plain = text_frame(self._payload)
-        return self._plain
+        if not outbox.is_deflated:
+            return self._plain
+        if self._deflated is None:
+            self._deflated = lone_frame(self._plain[-self._size :]) or self._plain
+        return self._deflated
 
 
 class Debts:
