@@ -6,6 +6,7 @@ follows a Close.
 """
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -24,15 +25,18 @@ from presence_server.gateway.pulse import Beat, Pulse
 from presence_server.gateway.reception import Reception
 from presence_server.gateway.session import Session
 from presence_server.gateway.upgrade import Upgrade
-from presence_server.gateway.wire import Wire
+from presence_server.gateway.wire import Received, Wire
 
 MAX_FRAGMENTS: Final = 64
 READ_SIZE: Final = 8_192
 """Bytes taken at a time: no more than 1,400 frames, so that no flood holds the loop for long."""
+READ_SIZE_DEFLATED: Final = 1_024
+"""The same for one whose messages may become a hundred times as long."""
 ABNORMAL: Final = 1006
 
 _READ_BUFFER = bytearray(READ_SIZE)
 _READ_VIEW = memoryview(_READ_BUFFER)
+_READ_VIEW_DEFLATED = _READ_VIEW[:READ_SIZE_DEFLATED]
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -81,7 +85,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Where to read to."""
-        return _READ_VIEW
+        return _READ_VIEW_DEFLATED if self.outbox.is_deflated else _READ_VIEW
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came: a request, then frames."""
@@ -100,7 +104,7 @@ class Connection(asyncio.BufferedProtocol):
             if wire.close_sent is not None:
                 # The client closed, or broke the protocol; what we closed has ended already.
                 self._end(wire.close_sent, "closed")
-        self._intake.took(len(received), context)
+        self._intake.took(len(received) + self._kilobytes(received, nbytes), context)
 
     def eof_received(self) -> None:
         """Nothing more will come; without a Close frame before it, this is a loss."""
@@ -174,6 +178,14 @@ class Connection(asyncio.BufferedProtocol):
         return self._deadline
 
     # In
+
+    def _kilobytes(self, received: Sequence[Received], size: int) -> int:
+        """How much was read, in the sense of how long it takes to look at it."""
+        if self.outbox.is_deflated:
+            texts = [piece for piece in received if isinstance(piece, bytes)]
+            frames = [piece.data for piece in received if isinstance(piece, Frame)]
+            size = sum(map(len, [*texts, *frames]))
+        return size >> 10
 
     def _take_other(self, piece: Upgrade | Event) -> None:
         if isinstance(piece, Frame):

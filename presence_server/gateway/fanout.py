@@ -29,6 +29,8 @@ from presence_server.metrics import Metrics
 
 GATHER_S: Final = 0.005
 MAX_ADMISSION_S: Final = 0.1
+STREAM_IDLE_S: Final = 1.0
+"""A stream that rested longer is not worth its 64 KB: the next event begins another."""
 
 
 class Fanout:
@@ -159,9 +161,10 @@ class Fanout:
         if self._plain:
             self._write(self._plain, [text_frame(payload) for payload in payloads])
         if self._deflated:
-            if self._stream is None:
-                self._stream = Stream()
-            self._write(self._deflated, [self._stream.frame(payload) for payload in payloads])
+            stream = self._stream or Stream()
+            self._write(self._deflated, [stream.frame(payload) for payload in payloads])
+            is_busy = self._clocks.monotonic() < self._rest_until + STREAM_IDLE_S
+            self._stream = stream if is_busy else None
         self._metrics.fanout_frames.observe(len(payloads))
         payloads.clear()
         self._tally.clear()
@@ -195,6 +198,8 @@ class Fanout:
     def _remove_current(self, outbox: Outbox) -> None:
         if self._audience(outbox).discard(outbox):
             self._congested.discard(outbox)
+            if not self._deflated:
+                self._stream = None
 
     def _wake(self, at: float) -> None:
         """Flush at `at`, or in this turn of the loop if that has come."""

@@ -28,7 +28,9 @@ class Intake:
         self._uncounted = 0
 
     def took(self, frames: int, context: Context) -> None:
-        """Count what came; beyond the budget read nothing until it is out of debt."""
+        """Count what came, each kilobyte as a frame more; beyond the budget read nothing until it
+        is out of debt.
+        """
         self._uncounted += frames
         if self._uncounted < COUNTED_FRAMES:
             return

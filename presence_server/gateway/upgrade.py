@@ -71,7 +71,9 @@ class Upgrade(NamedTuple):
 
 def may_become_plain(head: bytearray) -> bool:
     """Whether `head` is the beginning of a request that `read_upgrade` may take."""
-    return START.startswith(head[: len(START)]) and END not in head
+    if not START.startswith(head[: len(START)]) or END in head:
+        return False
+    return head.count(b"\n") == head.count(b"\r\n")
 
 
 def read_upgrade(head: bytearray) -> Upgrade | None:

@@ -145,7 +145,7 @@ class Wire:
             elif is_compressed and not self._in_message:
                 text = inflate(unmask(data, at, end), self._max_message)
                 received += self._pass_on(data[at:end]) if text is None else (text,)
-            elif first == WHOLE_PONG and end - at <= MAX_CONTROL:
+            elif first == WHOLE_PONG and not self._in_message and end - at <= MAX_CONTROL:
                 received.append(_PONG)
             else:
                 received += self._pass_on(data[at:end])
@@ -201,9 +201,10 @@ class Wire:
         library.send_response(response or library.accept(request))
 
     def reject(self, status: HTTPStatus, text: str) -> None:
-        """Answer what came before a handshake, and end."""
+        """Answer what came before a handshake, and end: what still comes is heard by nobody."""
         library = self._ask_library()
         library.send_response(library.reject(status, text))
+        self._reader = _Reader.LIBRARY
 
     def reproof(self) -> bytes:
         """The answer to what is no HTTP: the library has none for it."""

@@ -70,6 +70,11 @@ def test_who_does_not_offer_it_gets_plain_frames() -> None:
         ("permessage-deflate; server_no_context_takeover", None),
         ("permessage-deflate; server_max_window_bits=10", None),
         ("permessage-deflate; server_max_window_bits=10, permessage-deflate", AGREED),
+        ("permessage-deflate; foo", None),
+        ("permessage-deflate; client_max_window_bits=99", None),
+        ("permessage-deflate; client_no_context_takeover=1", None),
+        ("permessage-deflate; client_max_window_bits; client_max_window_bits", None),
+        ("a," * 8_000 + "permessage-deflate", None),
         ("permessage-bzip2", None),
         ("permessage-deflate; ;;=", None),
         ("", None),
@@ -101,6 +106,58 @@ def test_a_decompression_bomb_is_closed_as_too_big_and_nobody_notices() -> None:
     assert set(bob.users) == {"bob"}
     talk(world, bob)
     assert paths(bob) == {"bob": "/documents/19/pages"}
+
+
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+def test_nothing_is_kept_of_what_follows_the_end_of_a_compressed_stream(opcode: Opcode) -> None:
+    world = World(ON)
+    mallory = world.join("mallory", deflate=True)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    ended = deflater.compress(b"x") + deflater.flush(zlib.Z_FINISH)
+    first = Frame(opcode, ended, fin=False).serialize(mask=True)
+    mallory.send_raw(bytes([first[0] | 0x40]) + first[1:])
+    more = Frame(Opcode.CONT, bytes(10_000), fin=False).serialize(mask=True)
+    mallory.send_raw(more)
+    world.settle()
+    assert mallory.closed is not None
+    assert mallory.closed[0] == 1002
+
+
+def test_a_fragmented_compressed_message_is_taken() -> None:
+    world = World(ON)
+    ann = world.join("ann", deflate=True)
+    whole = compressed(b'{"type":"presence_update","currentPath":"/in-parts"}')
+    data = whole[6:]  # behind its header
+    unmasked = bytes(byte ^ whole[2 + i % 4] for i, byte in enumerate(data))
+    head = Frame(Opcode.TEXT, unmasked[:5], fin=False).serialize(mask=True)
+    tail = Frame(Opcode.CONT, unmasked[5:]).serialize(mask=True)
+    ann.send_raw(bytes([head[0] | 0x40]) + head[1:] + tail)
+    world.settle()
+    assert paths(ann) == {"ann": "/in-parts"}
+
+
+def test_messages_that_inflate_are_read_no_faster_than_they_can_be_looked_at() -> None:
+    world = World(ON)
+    mallory = world.join("mallory", deflate=True)
+    costly = compressed(b'{"type":"ping","x":[' + b"[]," * 5_000 + b"[]]}")
+    assert len(costly) < 100
+    mallory.send_raw(costly * 1_000)
+    taken = 1_000 * len(costly) - len(mallory.transport._incoming)
+    assert taken < 100 * len(costly)
+    assert not mallory.transport.is_reading()
+
+
+def test_a_quiet_room_keeps_no_stream() -> None:
+    world = World(ON)
+    ann, bob = world.join("ann", deflate=True), world.join("bob", deflate=True)
+    fanout = world.gateway.rooms.get("presence-acme").fanout
+    talk(world, ann, 3)
+    assert fanout._stream is not None
+    world.loop.advance(2)
+    talk(world, ann, 1)
+    assert fanout._stream is None
+    talk(world, ann, 3)
+    assert ann.users == bob.users == world.users()
 
 
 def test_a_compressed_frame_without_an_agreement_breaks_the_protocol() -> None:

@@ -80,6 +80,33 @@ def test_a_request_that_never_ends_is_cut_at_its_deadline() -> None:
     assert raw.transport.is_lost
 
 
+@pytest.mark.parametrize("rest", [1, 20])
+def test_the_rest_of_a_request_that_came_too_late_lets_nobody_in_and_harms_nobody(
+    rest: int,
+) -> None:
+    world = World()
+    world.join("witness")
+    raw = Raw(world)
+    raw.transport._on_eof = lambda: None  # the far end holds its side open
+    data = request(world, "mallory")
+    raw.transport.send(data[:-rest])
+    world.loop.advance(10.2)
+    raw.transport.send(data[-rest:])
+    world.settle()
+    assert set(world.users()) == {"witness"}
+    late = world.join("late")
+    assert late.types() == ["welcome", "presence_snapshot"]
+    world.loop.advance(6)
+    assert raw.transport.is_lost
+
+
+def test_a_request_with_the_wrong_line_ends_is_refused_at_once() -> None:
+    world = World()
+    raw = Raw(world)
+    raw.transport.send(request(world).replace(b"\r\n", b"\n"))
+    assert raw.received.startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_half_open_socket_after_an_answer_is_cut_too() -> None:
     world = World()
     raw = Raw(world)
