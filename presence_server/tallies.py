@@ -15,8 +15,6 @@ from prometheus_client.registry import Collector
 class Tally(Collector):
     """A counter: add to `value`."""
 
-    __slots__ = ("_name", "_says", "value")
-
     def __init__(self, name: str, says: str, registry: CollectorRegistry) -> None:
         self.value = 0
         self._name = name
@@ -30,8 +28,6 @@ class Tally(Collector):
 
 class Tallies(Collector):
     """A counter with one label: add to `counts` under any of the label values given."""
-
-    __slots__ = ("_label", "_name", "_says", "counts")
 
     def __init__(
         self, name: str, says: str, label: str, values: Iterable[str], registry: CollectorRegistry
@@ -52,8 +48,6 @@ class Tallies(Collector):
 
 class Spread(Collector):
     """A histogram; a value on a bound counts below it."""
-
-    __slots__ = ("_bounds", "_counts", "_name", "_says", "_sum")
 
     def __init__(
         self, name: str, says: str, bounds: Iterable[float], registry: CollectorRegistry

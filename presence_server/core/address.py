@@ -1,6 +1,5 @@
 """The address that a client dials: `/parties/{party}/{room}?_pk={connectionId}&token={jwt}`."""
 
-from operator import methodcaller
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -61,8 +60,8 @@ def _unquote(part: str) -> str:
 def _parameters(query: str) -> dict[str, str]:
     """The query's parameters; of a repeated one the first, as partysocket puts its own first."""
     if "%" not in query and "+" not in query and query.count("&") < MAX_PARAMETERS:
-        pairs = [(name, value) for name, _, value in map(_partition, query.split("&"))]
-        return dict(reversed(pairs))
+        parts = (part.partition("=") for part in reversed(query.split("&")))
+        return {name: value for name, _, value in parts}
     try:
         pairs = parse_qsl(
             query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict"
@@ -70,6 +69,3 @@ def _parameters(query: str) -> dict[str, str]:
     except ValueError:
         raise Refused(Close.BAD_REQUEST, "bad query") from None
     return dict(reversed(pairs))
-
-
-_partition = methodcaller("partition", "=")

@@ -104,11 +104,7 @@ def _string(payload: dict[str, Any], claim: str, limit: int) -> str | None:
     value = payload.get(claim)
     if value is None:
         return None
-    if not isinstance(value, str):
-        raise TokenRefused("token_invalid")
-    if text.is_plain(value, limit):
-        return value
-    if text.byte_length(value) > limit or text.has_control(value):
+    if not isinstance(value, str) or not text.is_clean(value, limit):
         raise TokenRefused("token_invalid")
     return value
 

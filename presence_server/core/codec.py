@@ -104,7 +104,6 @@ _PLACE_TEXTS: Final = (
 
 
 def _read_presence(message: messages.PresenceUpdate) -> Move:
-    data = message.data
     place = Place(
         message.current_path,
         message.resource_type,
@@ -112,7 +111,7 @@ def _read_presence(message: messages.PresenceUpdate) -> Move:
         message.version_id,
         message.activity,
         message.following,
-        None if data is None else _compact(data, text.MAX_DATA, "data", "presence_update"),
+        _compact(message.data, text.MAX_DATA, "data", "presence_update"),
     )
     said = (
         place.current_path,

@@ -33,6 +33,11 @@ def is_plain(text: str, limit: int) -> bool:
     return len(text) <= limit and text.isascii() and text.isprintable()
 
 
+def is_clean(text: str, limit: int) -> bool:
+    """Whether `text` has at most `limit` bytes and no control characters."""
+    return is_plain(text, limit) or (byte_length(text) <= limit and not has_control(text))
+
+
 def is_room_id(text: str) -> bool:
     """Whether `text` can be the id of a room."""
     return _ROOM_ID.fullmatch(text) is not None
@@ -40,9 +45,7 @@ def is_room_id(text: str) -> bool:
 
 def is_id(text: str) -> bool:
     """Whether `text` can be a user's or a connection's id: 1–128 bytes, no control characters."""
-    if not 0 < len(text) <= MAX_ID:
-        return False
-    return is_plain(text, MAX_ID) or (byte_length(text) <= MAX_ID and not has_control(text))
+    return 0 < len(text) <= MAX_ID and is_clean(text, MAX_ID)
 
 
 def compact(value: dict[str, Any]) -> bytes:

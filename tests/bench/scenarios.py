@@ -58,14 +58,19 @@ def fan_out_many(bench: Bench) -> Iterator[Figure]:
 def many_rooms(bench: Bench) -> Iterator[Figure]:
     """Measure what a delivery costs where there is nobody to share it with."""
     rooms, members = bench.sizes.busy_rooms, bench.sizes.small_room
+    measured = _once_a_second(bench, rooms, members)
+    what = f"many rooms: {rooms} of {members}, 1 update/s each"
+    per_delivery_us = measured.server_s / measured.result.deliveries * 1e6
+    yield measured.figure(f"{what}, each delivery", per_delivery_us, "µs of server CPU")
+
+
+def _once_a_second(bench: Bench, rooms: int, members: int) -> Measured:
+    """Have each member say something once a second, spread evenly over it."""
     users = rooms * members
     with bench.stage(rooms, members) as stage:
         stage.generator.run(f"join {users}")
         stage.generator.run(f"open {bench.sizes.round_ms // 4} update 0 {users} {users}")
-        measured = stage.measure(f"open {bench.sizes.round_ms} update 0 {users} {users}")
-    what = f"many rooms: {rooms} of {members}, 1 update/s each"
-    per_delivery_us = measured.server_s / measured.result.deliveries * 1e6
-    yield measured.figure(f"{what}, each delivery", per_delivery_us, "µs of server CPU")
+        return stage.measure(f"open {bench.sizes.round_ms} update 0 {users} {users}")
 
 
 def latency(bench: Bench) -> Iterator[Figure]:
@@ -87,11 +92,7 @@ def latency(bench: Bench) -> Iterator[Figure]:
 def quiet_rooms(bench: Bench) -> Iterator[Figure]:
     """Measure how long a delivery takes in small rooms, each member heard once a second."""
     rooms, members = bench.sizes.quiet_rooms, bench.sizes.small_room
-    users = rooms * members
-    with bench.stage(rooms, members) as stage:
-        stage.generator.run(f"join {users}")
-        stage.generator.run(f"open {bench.sizes.round_ms // 4} update 0 {users} {users}")
-        measured = stage.measure(f"open {bench.sizes.round_ms} update 0 {users} {users}")
+    measured = _once_a_second(bench, rooms, members)
     times = measured.result.delivery
     what = f"latency: {rooms} rooms of {members}, 1 update/s each"
     yield measured.figure(f"{what}, each delivery, p50", times.p50_ms, "ms")

