@@ -42,7 +42,7 @@ lock: $(VENV)/.run ## Pin what development and tests use
 		--python-version 3.11 --universal --group dev pyproject.toml -o $(LOCK)
 
 clean: ## Remove what the targets above made
-	rm -rf $(VENV) tests/node/node_modules tests/bench/build tests/bench/references/node_modules
+	rm -rf $(VENV) clients/typescript/dist clients/typescript/node_modules clients/typescript/tests/react-18/node_modules tests/bench/build tests/bench/references/node_modules
 
 $(BIN)/python:
 	tests/setup/venv $(PYTHON) $(VENV)
@@ -51,7 +51,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml $(LOCK) tests/node/package-lock.json tests/setup/debian tests/setup/node | $(BIN)/python
+$(VENV)/.test: pyproject.toml $(LOCK) clients/typescript/package-lock.json tests/setup/debian tests/setup/node | $(BIN)/python
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	tests/setup/debian

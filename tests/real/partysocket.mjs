@@ -2,7 +2,7 @@
 // as JSON lines on stdout. It asks for a token on every dial and waits for one.
 
 import { createInterface } from "node:readline";
-import { PartySocket } from "../node/node_modules/partysocket/dist/index.js";
+import { PartySocket } from "../../clients/typescript/node_modules/partysocket/dist/index.js";
 
 const { stopOn = [], ...options } = JSON.parse(process.argv[2]);
 const tell = (event, more = {}) => process.stdout.write(JSON.stringify({ event, ...more }) + "\n");

@@ -44,7 +44,7 @@ def test_the_browser_code_keeps_the_map(tmp_path: Path) -> None:
         code = block("js").replace("127.0.0.1:8787", f"127.0.0.1:{server.port}")
         page = tmp_path / "page.mjs"
         page.write_text(BEFORE + code + AFTER)
-        (tmp_path / "node_modules").symlink_to(ROOT / "tests/node/node_modules")
+        (tmp_path / "node_modules").symlink_to(ROOT / "clients/typescript/node_modules")
         output = tmp_path / "output"
         with output.open("wb") as out:
             environment = {**os.environ, "TOKEN": token("page", name="Page")}

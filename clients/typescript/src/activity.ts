@@ -1,0 +1,86 @@
+/** Notices when the person at this page has gone and come back, and when a network has. */
+
+const INPUT = ["pointermove", "pointerdown", "keydown", "touchmove", "wheel", "scroll"];
+const HIDDEN_MS = 30_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export interface Activity {
+  /** Somebody is at the page: called for each sign of it. */
+  readonly onInput: (event: Event) => void;
+  /** Called when it changes. */
+  readonly onAway: (away: boolean) => void;
+  /** Somebody turned to this page. */
+  readonly onLook: () => void;
+  /** A good moment to look whether the connection is well: shown again, focused, back on the net. */
+  readonly onWake: () => void;
+}
+
+/** Whether the page can be seen; a place without pages always is. */
+export const isVisible = () => globalThis.document?.visibilityState !== "hidden";
+
+/**
+ * Away after `idleAfter` ms without input, or half a minute out of sight: hidden pages get no input
+ * and their timers run late. Returns how to stop. Does nothing where there is no document.
+ */
+export function watch(
+  idleAfter: number,
+  { onInput, onAway, onLook, onWake }: Activity,
+): () => void {
+  if (!globalThis.document) return () => {};
+  let lastInput = performance.now();
+  let hiddenAt = isVisible() ? Number.POSITIVE_INFINITY : lastInput;
+  let away = false;
+  let lastPoint = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** One timer that re-aims itself: input must not cost a timer each. */
+  const check = () => {
+    const left = Math.min(lastInput + idleAfter, hiddenAt + HIDDEN_MS) - performance.now();
+    clearTimeout(timer);
+    if (left > 0) timer = setTimeout(check, Math.min(left, LONGEST_TIMER_MS));
+    if (away === left <= 0) return;
+    away = !away;
+    onAway(away);
+  };
+  const alive = () => {
+    lastInput = performance.now();
+    if (away) check();
+  };
+  const input = (event: Event) => {
+    if (event.type === "pointermove") {
+      // Browsers repeat the last move when the page changes under a resting pointer.
+      const point = `${(event as PointerEvent).screenX},${(event as PointerEvent).screenY}`;
+      if (point === lastPoint) return;
+      lastPoint = point;
+    }
+    alive();
+    onInput(event);
+  };
+  const look = () => {
+    alive();
+    onLook();
+    onWake();
+  };
+  const turn = () => {
+    hiddenAt = isVisible() ? Number.POSITIVE_INFINITY : performance.now();
+    if (isVisible()) look();
+    else check();
+  };
+
+  const stop = new AbortController();
+  const { signal } = stop;
+  const listen = (target: EventTarget, types: string[], listener: (event: Event) => void) => {
+    for (const type of types) {
+      target.addEventListener(type, listener, { signal, passive: true, capture: true });
+    }
+  };
+  listen(window, INPUT, input);
+  listen(window, ["focus"], look);
+  listen(window, ["online", "pageshow"], onWake);
+  listen(document, ["visibilitychange"], turn);
+  check();
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,34 @@
+/** Follow mode's arithmetic: pure, it reads the map that is held already. */
+
+import type { Entry, Place } from "./types.ts";
+
+export const samePlace = (a: Place | undefined, b: Place | undefined) =>
+  a?.currentPath === b?.currentPath &&
+  a?.resourceType === b?.resourceType &&
+  a?.resourceId === b?.resourceId &&
+  a?.versionId === b?.versionId;
+
+/**
+ * Who leads whoever follows `userId`: the end of the chain of those who follow one another.
+ *
+ * In a circle nobody would be the end, and two who began to follow each other in the same moment
+ * would swap places for ever. So the one with the smallest id leads there: it stays put, and the
+ * others come. A follower of `userId` need not be in the map as such yet, so `myId` is said to
+ * follow `userId` whatever the map says. Undefined where `userId` is not here.
+ */
+export function leaderOf<Data>(
+  userId: string,
+  members: ReadonlyMap<string, Entry<Data>>,
+  myId: string | undefined,
+): Entry<Data> | undefined {
+  const chain: string[] = [];
+  let id = userId;
+  while (!chain.includes(id)) {
+    chain.push(id);
+    const next = id === myId ? userId : members.get(id)?.following;
+    if (next === undefined || !members.has(next)) return members.get(id);
+    id = next;
+  }
+  const circle = chain.slice(chain.indexOf(id));
+  return members.get(circle.sort()[0]!);
+}

@@ -1,0 +1,42 @@
+/** Views of a snapshot. */
+
+import type { Entry, Place, Snapshot } from "./types.ts";
+
+/** What is asked for of a place; what is left out may be anything. */
+export type Resource = Partial<Place>;
+
+const FIELDS = ["currentPath", "resourceType", "resourceId", "versionId"] as const;
+
+/** Whether somebody is there. */
+export const isAt = (place: Place, resource: Resource) =>
+  FIELDS.every((field) => resource[field] === undefined || resource[field] === place[field]);
+
+/** Everybody but oneself, in the order in which the room told of them. */
+export function othersOf<Data>({ members, me }: Snapshot<Data, unknown>): Entry<Data>[] {
+  return [...members.values()].filter(({ userId }) => userId !== me?.userId);
+}
+
+/** Everybody at a place, oneself included. */
+export const membersAt = <Data>({ members }: Snapshot<Data, unknown>, resource: Resource) =>
+  [...members.values()].filter((entry) => isAt(entry, resource));
+
+/** Those who follow oneself. */
+export const followersOf = <Data>(snapshot: Snapshot<Data, unknown>): Entry<Data>[] =>
+  othersOf(snapshot).filter(({ following }) => following && following === snapshot.me?.userId);
+
+/** Somebody's cursor, and who it belongs to. */
+export interface MemberCursor<Data, Cursor> {
+  readonly member: Entry<Data>;
+  readonly cursor: Cursor;
+}
+
+/** The others' cursors at a place. */
+export function cursorsAt<Data, Cursor>(
+  snapshot: Snapshot<Data, Cursor>,
+  resource: Resource = {},
+): MemberCursor<Data, Cursor>[] {
+  return othersOf(snapshot).flatMap((member) => {
+    const cursor = snapshot.cursors.get(member.userId);
+    return cursor !== undefined && isAt(member, resource) ? [{ member, cursor }] : [];
+  });
+}
