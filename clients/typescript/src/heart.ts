@@ -15,7 +15,7 @@ const SLEPT_MS = 1_000;
 export class Heart {
   #ask: () => void;
   #die: () => void;
-  #heardAt = 0;
+  #isAnswered = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ask: () => void, die: () => void) {
@@ -25,17 +25,18 @@ export class Heart {
 
   /** Must be called for every message. */
   heard() {
-    this.#heardAt = performance.now();
+    this.#isAnswered = true;
   }
 
   /** Ask now, and from here on. */
   beat = () => {
     this.stop();
     if (!isVisible()) return;
+    this.#isAnswered = false;
     this.#ask();
     const askedAt = performance.now();
     this.#timer = setTimeout(() => {
-      if (this.#heardAt >= askedAt) this.#timer = setTimeout(this.beat, EVERY_MS - DEADLINE_MS);
+      if (this.#isAnswered) this.#timer = setTimeout(this.beat, EVERY_MS - DEADLINE_MS);
       else if (performance.now() > askedAt + DEADLINE_MS + SLEPT_MS) this.beat();
       else if (isVisible()) this.#die();
     }, DEADLINE_MS);

@@ -41,11 +41,11 @@ export class Link {
   constructor({ host, room, party, id, token, WebSocket }: PresenceOptions, ears: Ears) {
     this.#ears = ears;
     this.#token = token;
-    const [, scheme, name] = /^(?:(http|ws)s?:\/\/)?(.*)$/.exec(host)!;
-    const plain = scheme && !/^\w+s:/.test(host);
+    const [, plain, secure, name] = /^(?:(?:(ws|http)|(wss|https)):\/\/)?(.*)$/.exec(host)!;
     this.#socket = new PartySocket({
       host: name!,
-      ...(scheme && { protocol: plain ? "ws" : "wss" }),
+      ...(plain && { protocol: "ws" }),
+      ...(secure && { protocol: "wss" }),
       ...(id && { id }),
       room: encodeURIComponent(room),
       party: party ?? "presence",
@@ -93,7 +93,7 @@ export class Link {
   #dial = async () => {
     this.#dials += 1;
     for (;;) {
-      await this.#wait();
+      if (this.#delay) await this.#wait();
       const token = await this.#fetchToken();
       if (token !== null || this.#isClosed) return { token };
       this.#delay = backoff(this.#failures.retries, Math.random());

@@ -253,8 +253,9 @@ class Client<Data, Cursor> implements Presence<Data, Cursor> {
     this.#willPoint = true;
     (globalThis.requestAnimationFrame ?? ((send) => setTimeout(send, FRAME_MS)))(() => {
       this.#willPoint = false;
-      if (this.#isAdmitted && !this.#link?.isCongested) this.#link?.send(this.#said.takeCursor());
-      else this.#point();
+      if (!this.#isAdmitted || !this.#said.owesCursor) return;
+      if (this.#link?.isCongested) this.#point();
+      else this.#link?.send(this.#said.takeCursor());
     });
   }
 

@@ -17,13 +17,14 @@ export class Said<Data, Cursor> {
   location: Location<Data> | undefined;
   #following: string | undefined;
   #status = "online";
-  #cursor: Cursor | null = null;
+  /** Undefined until there was one. */
+  #cursor: Cursor | null | undefined;
   #owed = new Set<Subject>();
 
   locate(location: Location<Data>) {
     if (!samePlace(location, this.location)) {
-      this.#cursor = null; // as the server does: it need not be told
-      this.#owed.delete(CURSOR);
+      if (this.#cursor) this.#cursor = null;
+      this.#owed.delete(CURSOR); // the server removes it by itself
     }
     this.location = location;
     this.#owed.add(LOCATION);
@@ -58,7 +59,7 @@ export class Said<Data, Cursor> {
   oweAll() {
     if (this.location || this.#following) this.#owed.add(LOCATION);
     this.#owed.add(STATUS);
-    this.#owed.add(CURSOR);
+    if (this.#cursor !== undefined) this.#owed.add(CURSOR);
   }
 
   /** The messages owed, cursors aside; no longer owed from here on. */

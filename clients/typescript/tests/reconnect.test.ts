@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { after, backoff, type Failures, none } from "../src/reconnect.ts";
+import type { Message } from "../src/room.ts";
+import { vectors } from "./support/protocol.ts";
+
+const expired = { code: 4401, reason: "token_expired" };
+const invalid = { code: 4401, reason: "token_invalid" };
+const lost = { code: 1006, reason: "" };
+
+/** The delays after some closes in a row, at the longest that chance makes them. */
+function delays(...closes: { code: number; reason: string }[]) {
+  let failures: Failures = none;
+  return closes.map((close) => {
+    const next = after(close, failures, 1);
+    failures = next.failures;
+    return next.delay;
+  });
+}
+
+describe("every close code of the protocol's table", () => {
+  test.each<Message>(vectors("close_codes"))("$name", ({ code, client }) => {
+    const { delay } = after({ code, reason: "" }, none, 1);
+    const advice = delay === null ? "stop" : delay === 0 ? "new token" : "retry";
+    expect(advice).toBe(client === "retry later" ? "retry" : client);
+  });
+});
+
+test("the bound of the wait doubles from 1 s to 30 s", () => {
+  const bounds = Array.from({ length: 8 }, () => lost);
+  expect(delays(...bounds)).toEqual([1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+});
+
+test("chance spreads the wait from nothing to the bound", () => {
+  expect([0, 0.25, 1].map((chance) => backoff(2, chance))).toEqual([0, 1000, 4000]);
+});
+
+test("a token that ran out is replaced at once, and the second time in a row not so fast", () => {
+  expect(delays(expired, expired, expired, expired)).toEqual([0, 1000, 2000, 4000]);
+});
+
+test("a third invalid token in a row is the last", () => {
+  expect(delays(invalid, invalid, invalid)).toEqual([0, 1000, null]);
+});
+
+test("a loss in between does not make invalid tokens valid", () => {
+  expect(delays(invalid, lost, invalid, lost, invalid).at(-1)).toBeNull();
+});
+
+test("a token that ran out begins the count of invalid ones anew", () => {
+  expect(delays(invalid, invalid, expired, invalid, invalid).at(-1)).toBeGreaterThan(0);
+});

@@ -1,0 +1,38 @@
+import { defineConfig } from "vitest/config";
+
+const react18 = new URL("tests/react-18/node_modules/", import.meta.url).pathname;
+
+/** The hooks are tested with both Reacts that they promise to work with. */
+export default defineConfig({
+  test: {
+    restoreMocks: true,
+    dangerouslyIgnoreUnhandledErrors: false,
+    projects: [
+      {
+        extends: true,
+        test: { name: "core", include: ["tests/*.test.ts"], environment: "happy-dom" },
+      },
+      {
+        extends: true,
+        test: { name: "react-19", include: ["tests/react/*.test.tsx"], environment: "happy-dom" },
+      },
+      {
+        extends: true,
+        resolve: {
+          alias: [
+            { find: /^react$/, replacement: `${react18}react` },
+            { find: /^react\/(.*)$/, replacement: `${react18}react/$1` },
+            { find: /^react-dom$/, replacement: `${react18}react-dom` },
+            { find: /^react-dom\/(.*)$/, replacement: `${react18}react-dom/$1` },
+          ],
+        },
+        test: {
+          name: "react-18",
+          include: ["tests/react/*.test.tsx"],
+          environment: "happy-dom",
+          server: { deps: { inline: [/testing-library/] } },
+        },
+      },
+    ],
+  },
+});
