@@ -15,7 +15,7 @@ export class Guide<Data, Cursor> {
   #following: Following | null = null;
   #seen: Place | undefined;
   /** Where we were sent and have not yet said that we are. */
-  #sentTo: string[] = [];
+  #sentTo: Place[] = [];
   #navigates: Navigate<Data>[] = [];
   #grace: ReturnType<typeof setTimeout> | undefined;
 
@@ -55,15 +55,15 @@ export class Guide<Data, Cursor> {
     if (!guide?.currentPath || guide.userId === me?.userId || !navigate) return;
     if (samePlace(guide, this.#seen)) return;
     this.#seen = guide;
-    if (samePlace(guide, mine)) return;
-    this.#sentTo.push(guide.currentPath);
+    if (samePlace(guide, this.#sentTo.at(-1) ?? mine)) return;
+    this.#sentTo.push(guide);
     navigate(guide.currentPath, guide);
   }
 
   /** Must be told of the page's own moves: one that nobody sent it on ends following. */
   moved(path: string, before: string | undefined) {
     if (path === before || before === undefined) return;
-    const sent = this.#sentTo.indexOf(path);
+    const sent = this.#sentTo.findIndex(({ currentPath }) => currentPath === path);
     if (sent >= 0) this.#sentTo.splice(0, sent + 1);
     else if (this.#following) this.follow(null);
   }

@@ -128,7 +128,7 @@ export class Link {
   }
 
   /** Refreshes in band; while there is no token it tries again, until the connection ends. */
-  async #refresh() {
+  async refresh() {
     const dial = this.#dials;
     for (;;) {
       const token = await this.#fetchToken();
@@ -142,7 +142,7 @@ export class Link {
     this.#heart.heard();
     const message = parse(data);
     if (message.type === "welcome") this.#failures = none;
-    if (message.type === "token_refresh_required") this.#refresh();
+    if (message.type === "token_refresh_required") this.refresh();
     if (message.type === "error") {
       this.#ears.onError(message);
       if (message.code === "token_mismatch") this.redial();

@@ -143,6 +143,10 @@ class Client<Data, Cursor> implements Presence<Data, Cursor> {
     this.#guide.look(this.#snapshot, this.#said.location);
   };
 
+  refresh = () => {
+    this.#link?.refresh();
+  };
+
   onNavigate = (navigate: Navigate<Data>) => {
     const remove = this.#guide.add(navigate);
     this.#guide.look(this.#snapshot, this.#said.location);
@@ -198,6 +202,7 @@ class Client<Data, Cursor> implements Presence<Data, Cursor> {
   #down() {
     this.#quiet();
     if (this.#snapshot.status === "online") this.#set({ status: "reconnecting" });
+    this.#guide.look(this.#snapshot, this.#said.location);
   }
 
   #end(status: "refused" | "closed", refusal: Refusal | null) {

@@ -142,6 +142,8 @@ export interface Presence<Data = RegisteredData, Cursor = RegisteredCursor> {
   readonly follow: (userId: string | null) => void;
   /** How to go where the leader goes. Returns how to stop that; the latest handler is the one asked. */
   readonly onNavigate: (navigate: Navigate<Data>) => () => void;
+  /** Asks for a new token and hands it over, as after a change of the user's name or picture. */
+  readonly refresh: () => void;
   /** Dials now: again after `close` or a refusal, at once while reconnecting. */
   readonly connect: () => void;
   /** Leaves the room. Everything it listened to is let go of. */
