@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := tests/requirements.lock
+NPM := tests/setup/npm $(VENV) --silent --prefix clients/typescript
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format lock schema clean
+.PHONY: help run test soak bench lint format demo lock schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,6 +18,8 @@ test: $(VENV)/.test ## Run every check and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NPM) run check
+	$(NPM) test
 	$(BIN)/pytest
 
 soak: $(VENV)/.test ## Run what takes long at full length
@@ -28,10 +31,16 @@ bench: $(VENV)/.test ## Measure this machine and print the table
 lint: $(VENV)/.test ## Lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(NPM) run check
 
 format: $(VENV)/.test ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(NPM) run format
+
+demo: $(VENV)/.test ## Build the demo page from clients/typescript/demo
+	$(NPM) run build
+	$(NPM) run demo
 
 schema: $(VENV)/.test ## Write protocol/schema from the message types
 	$(BIN)/python -m tests.support.schema protocol/schema

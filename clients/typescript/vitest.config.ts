@@ -14,23 +14,26 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "react-19", include: ["tests/react/*.test.tsx"], environment: "happy-dom" },
+        test: {
+          name: "react-19",
+          include: ["tests/react/*.test.tsx"],
+          environment: "happy-dom",
+          env: { REACT: "19" },
+        },
       },
       {
         extends: true,
         resolve: {
           alias: [
-            { find: /^react$/, replacement: `${react18}react` },
-            { find: /^react\/(.*)$/, replacement: `${react18}react/$1` },
-            { find: /^react-dom$/, replacement: `${react18}react-dom` },
-            { find: /^react-dom\/(.*)$/, replacement: `${react18}react-dom/$1` },
+            { find: /^(react|react-dom|@testing-library\/react)$/, replacement: `${react18}$1` },
+            { find: /^(react|react-dom)\/(.*)$/, replacement: `${react18}$1/$2.js` },
           ],
         },
         test: {
           name: "react-18",
           include: ["tests/react/*.test.tsx"],
           environment: "happy-dom",
-          server: { deps: { inline: [/testing-library/] } },
+          env: { REACT: "18" },
         },
       },
     ],

@@ -57,15 +57,17 @@ function useOwnPresence(options: PresenceOptions | null): Presence | null {
   return presence;
 }
 
-const closing = new WeakMap<Presence, ReturnType<typeof setTimeout>>();
+const holds = new WeakMap<Presence, number>();
 
-/** Connects; what is let go of and held again at once, as Strict Mode does, never noticed. */
+/** Connects. To be let go of and held again in one go, as Strict Mode does, changes nothing. */
 function hold(presence: Presence): () => void {
-  clearTimeout(closing.get(presence));
+  const mine = (holds.get(presence) ?? 0) + 1;
+  holds.set(presence, mine);
   presence.connect();
-  return () => {
-    closing.set(presence, setTimeout(presence.close));
-  };
+  return () =>
+    queueMicrotask(() => {
+      if (holds.get(presence) === mine) presence.close();
+    });
 }
 
 /** The connection itself. Throws outside of a `PresenceProvider`. */
