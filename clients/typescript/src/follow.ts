@@ -2,11 +2,11 @@
 
 import type { Entry, Place } from "./types.ts";
 
+/** What makes a place. */
+export const PLACE = ["currentPath", "resourceType", "resourceId", "versionId"] as const;
+
 export const samePlace = (a: Place | undefined, b: Place | undefined) =>
-  a?.currentPath === b?.currentPath &&
-  a?.resourceType === b?.resourceType &&
-  a?.resourceId === b?.resourceId &&
-  a?.versionId === b?.versionId;
+  PLACE.every((field) => a?.[field] === b?.[field]);
 
 /**
  * Who leads whoever follows `userId`: the end of the chain of those who follow one another.

@@ -7,82 +7,79 @@ const GRACE_MS = 10_000;
 /** Keys that move no content: they don't end following. */
 const QUIET_KEY = /^(Shift|Control|Alt|Meta|CapsLock|Tab|Escape|F\d+)$/;
 
-/** Called with whom this page follows now, and who was lost. */
-type Changed = (following: Following | null, lost: Following | null) => void;
+/** `changed` is told whom this page follows now, and the leader who was lost. */
+export function createGuide<Data, Cursor>(
+  changed: (following: Following | null, lost: Following | null) => void,
+) {
+  let following: Following | null = null;
+  let seen: Place | undefined;
+  let sentTo: Place[] = []; // and not yet said to be there
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  const navigates: Navigate<Data>[] = [];
 
-export class Guide<Data, Cursor> {
-  #changed: Changed;
-  #following: Following | null = null;
-  #seen: Place | undefined;
-  /** Where we were sent and have not yet said that we are. */
-  #sentTo: Place[] = [];
-  #navigates: Navigate<Data>[] = [];
-  #grace: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(changed: Changed) {
-    this.#changed = changed;
-  }
-
-  /** The latest handler is the one asked. Returns how to remove it. */
-  add(navigate: Navigate<Data>): () => void {
-    this.#navigates.unshift(navigate);
-    return () => {
-      this.#navigates.splice(this.#navigates.indexOf(navigate), 1);
-    };
-  }
-
+  const set = (next: Following | null, lost: Following | null = null) => {
+    following = next;
+    changed(next, lost);
+  };
+  const halt = () => {
+    clearTimeout(grace);
+    grace = undefined;
+  };
   /** `lost` is the leader who is followed no more because they left. */
-  follow(following: Following | null, lost: Following | null = null) {
-    this.#halt();
-    this.#seen = undefined;
-    this.#sentTo = [];
-    this.#set(following, lost);
-  }
+  const follow = (next: Following | null, lost?: Following | null) => {
+    halt();
+    seen = undefined;
+    sentTo = [];
+    set(next, lost);
+  };
 
-  /** Must be called whenever the room has changed, and with where this page is. */
-  look({ members, me, status }: Snapshot<Data, Cursor>, mine: Place | undefined) {
-    const following = this.#following;
-    if (!following) return;
-    const { userId } = following;
-    const leader = members.get(userId);
-    if (leader || status !== "online") this.#halt();
-    else this.#grace ??= setTimeout(() => this.follow(null, this.#following), GRACE_MS);
-    if (following.isHere !== !!leader || (leader && leader.userName !== following.userName)) {
-      this.#set({ ...following, ...(leader && { userName: leader.userName }), isHere: !!leader });
-    }
-    const guide = leaderOf(userId, members, me?.userId);
-    const navigate = this.#navigates[0];
-    if (!guide?.currentPath || guide.userId === me?.userId || !navigate) return;
-    if (samePlace(guide, this.#seen)) return;
-    this.#seen = guide;
-    if (samePlace(guide, this.#sentTo.at(-1) ?? mine)) return;
-    this.#sentTo.push(guide);
-    navigate(guide.currentPath, guide);
-  }
+  return {
+    follow,
 
-  /** Must be told of the page's own moves: one that nobody sent it on ends following. */
-  moved(path: string, before: string | undefined) {
-    if (path === before || before === undefined) return;
-    const sent = this.#sentTo.findIndex(({ currentPath }) => currentPath === path);
-    if (sent >= 0) this.#sentTo.splice(0, sent + 1);
-    else if (this.#following) this.follow(null);
-  }
+    /** The latest handler is the one asked. Returns how to remove it. */
+    add(navigate: Navigate<Data>) {
+      const own: Navigate<Data> = (...to) => navigate(...to);
+      navigates.unshift(own);
+      return () => {
+        navigates.splice(navigates.indexOf(own), 1);
+      };
+    },
 
-  /** Must be told of input: what is meant for the page ends following. */
-  input(event: Event, stopOn: readonly string[]) {
-    if (!this.#following || !stopOn.includes(event.type)) return;
-    if (QUIET_KEY.test((event as KeyboardEvent).key ?? "")) return;
-    const target = event.target as Partial<Element> | null;
-    if (!target?.closest?.("[data-keep-following]")) this.follow(null);
-  }
+    /** Must be called whenever the room has changed, and with where this page is. */
+    look({ members, me, status }: Snapshot<Data, Cursor>, mine: Place | undefined) {
+      if (!following) return;
+      const { userId } = following;
+      const leader = members.get(userId);
+      if (leader || status !== "online") halt();
+      else grace ??= setTimeout(() => follow(null, following), GRACE_MS);
+      const { userName } = leader ?? following;
+      if (!leader === following.isHere || userName !== following.userName) {
+        set({ userId, userName, isHere: !!leader });
+      }
+      const guide = leaderOf(userId, members, me?.userId);
+      const navigate = navigates[0];
+      if (!guide?.currentPath || guide.userId === me?.userId || !navigate) return;
+      if (samePlace(guide, seen)) return;
+      seen = guide;
+      if (samePlace(guide, sentTo.at(-1) ?? mine)) return;
+      sentTo.push(guide);
+      navigate(guide.currentPath, guide);
+    },
 
-  #set(following: Following | null, lost: Following | null = null) {
-    this.#following = following;
-    this.#changed(following, lost);
-  }
+    /** Must be told of the page's own moves: one that nobody sent it on ends following. */
+    moved(path: string, before: string | undefined) {
+      if (!following || path === before || before === undefined) return;
+      const sent = sentTo.findIndex(({ currentPath }) => currentPath === path);
+      if (sent < 0) follow(null);
+      else sentTo.splice(0, sent + 1);
+    },
 
-  #halt() {
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
-  }
+    /** Must be told of input: what is meant for the page ends following. */
+    input(event: Event, stopOn: readonly string[]) {
+      if (!following || !stopOn.includes(event.type)) return;
+      if (QUIET_KEY.test((event as KeyboardEvent).key)) return;
+      const target = event.target as Partial<Element> | null;
+      if (!target?.closest?.("[data-keep-following]")) follow(null);
+    },
+  };
 }

@@ -12,37 +12,30 @@ const SLEPT_MS = 1_000;
  * It rests while the page is hidden, whose timers may run once a minute, and takes a timer that
  * comes late for a machine that slept: the answer may be waiting, so it asks again.
  */
-export class Heart {
-  #ask: () => void;
-  #die: () => void;
-  #isAnswered = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(ask: () => void, die: () => void) {
-    this.#ask = ask;
-    this.#die = die;
-  }
-
-  /** Must be called for every message. */
-  heard() {
-    this.#isAnswered = true;
-  }
+export function createHeart(ask: () => void, die: () => void) {
+  let isAnswered = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Ask now, and from here on. */
-  beat = () => {
-    this.stop();
+  const beat = () => {
+    clearTimeout(timer);
     if (!isVisible()) return;
-    this.#isAnswered = false;
-    this.#ask();
+    isAnswered = false;
+    ask();
     const askedAt = performance.now();
-    this.#timer = setTimeout(() => {
-      if (this.#isAnswered) this.#timer = setTimeout(this.beat, EVERY_MS - DEADLINE_MS);
-      else if (performance.now() > askedAt + DEADLINE_MS + SLEPT_MS) this.beat();
-      else if (isVisible()) this.#die();
+    timer = setTimeout(() => {
+      if (isAnswered) timer = setTimeout(beat, EVERY_MS - DEADLINE_MS);
+      else if (performance.now() > askedAt + DEADLINE_MS + SLEPT_MS) beat();
+      else if (isVisible()) die();
     }, DEADLINE_MS);
   };
 
-  stop() {
-    clearTimeout(this.#timer);
-  }
+  return {
+    beat,
+    /** Must be called for every message. */
+    heard() {
+      isAnswered = true;
+    },
+    rest: () => clearTimeout(timer),
+  };
 }

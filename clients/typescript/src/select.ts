@@ -1,15 +1,14 @@
 /** Views of a snapshot. */
 
+import { PLACE } from "./follow.ts";
 import type { Entry, Place, Snapshot } from "./types.ts";
 
 /** What is asked for of a place; what is left out may be anything. */
 export type Resource = Partial<Place>;
 
-const FIELDS = ["currentPath", "resourceType", "resourceId", "versionId"] as const;
-
 /** Whether somebody is there. */
 export const isAt = (place: Place, resource: Resource) =>
-  FIELDS.every((field) => resource[field] === undefined || resource[field] === place[field]);
+  PLACE.every((field) => resource[field] === undefined || resource[field] === place[field]);
 
 /** Everybody but oneself, in the order in which the room told of them. */
 export function othersOf<Data>({ members, me }: Snapshot<Data, unknown>): Entry<Data>[] {

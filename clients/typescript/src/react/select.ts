@@ -1,7 +1,7 @@
 /** Renders only when what was selected has changed. */
 
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import { emptySnapshot } from "../presence.ts";
+import { emptySnapshot } from "../store.ts";
 import type { RegisteredCursor, RegisteredData, Snapshot } from "../types.ts";
 import { usePresence } from "./context.ts";
 
