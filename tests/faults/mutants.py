@@ -26,10 +26,24 @@ STORE = "clients/python/presence_client/store.py"
 DIAL = "clients/python/presence_client/dial.py"
 OWN_STATE = "clients/python/presence_client/own_state.py"
 
+TS_ROOM = "clients/typescript/src/room.ts"
+TS_VOICE = "clients/typescript/src/voice.ts"
+TS_LINK = "clients/typescript/src/link.ts"
+TS_HEART = "clients/typescript/src/heart.ts"
+TS_GUIDE = "clients/typescript/src/guide.ts"
+TS_FOLLOW = "clients/typescript/src/follow.ts"
+TS_RECONNECT = "clients/typescript/src/reconnect.ts"
+TS_CONTEXT = "clients/typescript/src/react/context.ts"
+TS_SELECT = "clients/typescript/src/react/select.ts"
+
 FAILURES = "tests/gateway/test_known_failures.py"
 WAY_OUT = "tests/gateway/test_fanout.py"
 PROPERTY = "tests/gateway/test_convergence.py"
 CLIENTS = "tests/clients"
+TS_STORE_TESTS = "clients/typescript/tests/presence.test.ts"
+TS_ROOM_TESTS = "clients/typescript/tests/room.test.ts"
+TS_FOLLOW_TESTS = "clients/typescript/tests/follow.test.ts"
+TS_REACT_TESTS = "clients/typescript/tests/react"
 
 MUTANTS = [
     Mutant(
@@ -190,5 +204,89 @@ MUTANTS = [
         "        self.spoke_at, self.number = old.spoke_at, old.number\n",
         "        self.number = old.number\n",
         "tests/core/test_room.py",
+    ),
+    Mutant(
+        "browser: offline, somebody leaves, online again: merging keeps the ghost",
+        TS_ROOM,
+        "      members = new Map();\n",
+        "      members = new Map(members);\n",
+        TS_ROOM_TESTS,
+    ),
+    Mutant(
+        "browser: a field update after a reset is silently ignored",
+        TS_VOICE,
+        "      if (location || following) owed.add(LOCATION);\n",
+        "",
+        TS_STORE_TESTS,
+    ),
+    Mutant(
+        "browser: a token expires asleep; the reconnect reuses the old one for ever",
+        TS_LINK,
+        "      const fresh = await Promise.race([token(), late]);\n",
+        "      const fresh = await ((options as any).kept ??= Promise.race([token(), late]));\n",
+        TS_STORE_TESTS,
+    ),
+    Mutant(
+        "browser: 5,000 clients reconnect in the same second",
+        TS_RECONNECT,
+        "  chance * Math.min(",
+        "  Math.min(",
+        TS_STORE_TESTS,
+    ),
+    Mutant(
+        "browser: a close that says stop is dialled again for ever",
+        TS_RECONNECT,
+        "4400, 4403, ",
+        "4400, ",
+        TS_STORE_TESTS,
+    ),
+    Mutant(
+        "browser: a hidden tab's timers run once a minute; a heartbeat kills healthy users",
+        TS_HEART,
+        "      else if (isVisible()) die();\n",
+        "      else die();\n",
+        TS_STORE_TESTS,
+    ),
+    Mutant(
+        "browser: a half-open socket is never noticed",
+        TS_HEART,
+        "    ask();\n",
+        "    isAnswered = true;\n",
+        TS_STORE_TESTS,
+    ),
+    Mutant(
+        "browser: React Strict Mode mounts twice: a brief offline",
+        TS_CONTEXT,
+        "      if (holds.get(presence) === mine) presence.close();\n",
+        "      presence.close();\n",
+        TS_REACT_TESTS,
+    ),
+    Mutant(
+        "browser: every cursor renders every component",
+        TS_SELECT,
+        "known && equal(known.value, next) ? known.value : next",
+        "next",
+        TS_REACT_TESTS,
+    ),
+    Mutant(
+        "browser: the leader of a follow blips for a second and every follower stops following",
+        TS_GUIDE,
+        "const GRACE_MS = 10_000;",
+        "const GRACE_MS = 0;",
+        TS_FOLLOW_TESTS,
+    ),
+    Mutant(
+        "browser: two people follow each other",
+        TS_FOLLOW,
+        "  return members.get(circle.sort()[0]!);\n",
+        "  return members.get(userId);\n",
+        TS_FOLLOW_TESTS,
+    ),
+    Mutant(
+        "browser: following a follower",
+        TS_FOLLOW,
+        "    if (next === undefined || !members.has(next)) return members.get(id);\n",
+        "    if (next === undefined || next !== id) return members.get(id);\n",
+        TS_FOLLOW_TESTS,
     ),
 ]

@@ -2,7 +2,7 @@
 
 const INPUT = ["pointermove", "pointerdown", "keydown", "touchmove", "wheel", "scroll"];
 const HIDDEN_MS = 30_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const LONGEST_TIMER_MS = 1e9;
 
 export interface Activity {
   /** Somebody is at the page: called for each sign of it. */

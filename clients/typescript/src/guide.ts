@@ -4,8 +4,8 @@ import { leaderOf, samePlace } from "./follow.ts";
 import type { Following, Navigate, Place, Snapshot } from "./types.ts";
 
 const GRACE_MS = 10_000;
-/** Keys that move no content: they don't end following. */
-const QUIET_KEY = /^(Shift|Control|Alt|Meta|CapsLock|Tab|Escape|F\d+)$/;
+/** Keys that by themselves do nothing: they don't end following. */
+const QUIET_KEY = /^(Shift|Control|Alt|Meta|Tab)$/;
 
 /** `changed` is told whom this page follows now, and the leader who was lost. */
 export function createGuide<Data, Cursor>(
@@ -15,7 +15,7 @@ export function createGuide<Data, Cursor>(
   let seen: Place | undefined;
   let sentTo: Place[] = []; // and not yet said to be there
   let grace: ReturnType<typeof setTimeout> | undefined;
-  const navigates: Navigate<Data>[] = [];
+  let navigates: Navigate<Data>[] = [];
 
   const set = (next: Following | null, lost: Following | null = null) => {
     following = next;
@@ -39,9 +39,9 @@ export function createGuide<Data, Cursor>(
     /** The latest handler is the one asked. Returns how to remove it. */
     add(navigate: Navigate<Data>) {
       const own: Navigate<Data> = (...to) => navigate(...to);
-      navigates.unshift(own);
+      navigates = [own, ...navigates];
       return () => {
-        navigates.splice(navigates.indexOf(own), 1);
+        navigates = navigates.filter((it) => it !== own);
       };
     },
 

@@ -47,13 +47,16 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     });
 
   /** A token, or null where none came in time: then that was told. */
-  const fetchToken = async () => {
+  const fetchToken = async (): Promise<string | null> => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(reject, TOKEN_MS, "it took too long");
     });
     try {
-      return isClosed ? null : await Promise.race([token(), late]);
+      if (isClosed) return null;
+      const fresh = await Promise.race([token(), late]);
+      if (fresh) return fresh;
+      throw "it is empty";
     } catch (error) {
       if (!isClosed) ears.onError({ code: "no_token", message: String(error) });
       return null;
@@ -92,7 +95,6 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     party,
     query,
     minReconnectionDelay: 0,
-    maxReconnectionDelay: 0,
     shouldReconnectOnClose,
     ...(WebSocket ? { WebSocket } : null),
   });
@@ -119,11 +121,13 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   socket.addEventListener("message", ({ data }) => {
     heart.heard();
     const message = parse(data);
-    const { type, code } = message;
+    const { type } = message;
     if (type === "welcome") failures = none;
     if (type === "token_refresh_required") refresh();
-    if (type === "error") ears.onError(message);
-    if (code === "token_mismatch") redial();
+    if (type === "error") {
+      ears.onError(message);
+      if (message.code === "token_mismatch") redial();
+    }
     ears.onMessage(message);
   });
   socket.addEventListener("close", () => {

@@ -5,7 +5,6 @@ import { createGuide } from "./guide.ts";
 import { createInbox } from "./inbox.ts";
 import { type Link, openLink } from "./link.ts";
 import { emptyRoom, type Message, type Room, reduce, resynced } from "./room.ts";
-import { createVoice } from "./voice.ts";
 import { createStore } from "./store.ts";
 import type {
   Presence,
@@ -16,6 +15,7 @@ import type {
   RegisteredData,
   Snapshot,
 } from "./types.ts";
+import { createVoice } from "./voice.ts";
 
 const IDLE_MS = 120_000;
 const STOP_FOLLOWING_ON = ["pointerdown", "keydown", "wheel", "touchmove"];
@@ -50,10 +50,7 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
   const voice = createVoice<Data, Cursor>({
     send: (message) => link?.send(message),
     isCongested: () => link?.isCongested(),
-    isAlone: () => {
-      const { members, me } = getSnapshot();
-      return members.size < 2 && members.has(me?.userId ?? "");
-    },
+    isAlone: () => getSnapshot().members.size < 2,
     idleMs: () => Math.round(performance.now() - touchedAt),
   });
   const beThere = () => voice.be(override ?? (isAway ? "away" : "online"));
@@ -79,16 +76,15 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
     if (room === before) return;
     askAgain();
     const { members, cursors, live } = room;
-    set(live ? { members, cursors, status: "online" } : { members, cursors });
+    set({ members, cursors, ...(live && { status: "online", refusal: null }) });
     look();
     voice.point();
   });
 
   const receive = (message: Message) => {
     if (message.type === "welcome") {
-      const { userId, connectionId, role, observe } = message;
-      set({ me: { userId, connectionId, role, observe } });
-      if (!observe) voice.begin();
+      set({ me: message });
+      if (!message.observe) voice.begin();
     }
     inbox.put(message, message.type === "presence_snapshot");
   };

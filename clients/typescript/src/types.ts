@@ -52,6 +52,8 @@ export type Role = "viewer" | "commenter" | "operator";
 
 /** What the server says on admission. */
 export interface Welcome {
+  readonly type: "welcome";
+  readonly version: number;
   readonly userId: string;
   readonly connectionId: string;
   readonly role: Role;

@@ -104,9 +104,24 @@ describe("following", () => {
     const { presence } = await enter([ME, ANN]);
     presence.follow("ann");
     const navigate = vi.fn();
-    const stop = presence.onNavigate(navigate);
+    presence.onNavigate(navigate);
     expect(navigate).toHaveBeenCalledExactlyOnceWith("/ann", ANN);
+  });
+
+  test("asks the latest of several who can navigate, and no more once that one is gone", async () => {
+    const { presence, socket } = await enter([ME, ANN]);
+    const [first, second] = [vi.fn(), vi.fn()];
+    presence.onNavigate(first);
+    const stop = presence.onNavigate(second);
+    presence.follow("ann");
     stop();
+    stop();
+    socket.say(changed(3, "ann", { currentPath: "/next" }));
+    await pass(100);
+    expect([first, second].map((it) => it.mock.calls.map(([path]) => path))).toEqual([
+      ["/next"],
+      ["/ann"],
+    ]);
   });
 
   test("oneself is nothing", async () => {

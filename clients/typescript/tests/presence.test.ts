@@ -109,6 +109,15 @@ describe("tokens", () => {
     expect(FakeSocket.last.query.token).toBe("t");
   });
 
+  test("an empty one is none", async () => {
+    const token = vi.fn().mockReturnValueOnce(undefined).mockReturnValue("t");
+    const onError = vi.fn();
+    await dial({ token, onError });
+    expect(onError).toHaveBeenCalledWith({ code: "no_token", message: "it is empty" });
+    await pass(1000);
+    expect(FakeSocket.last.query.token).toBe("t");
+  });
+
   test("one that does not come within 10 s is asked for again", async () => {
     const token = vi
       .fn()
@@ -547,6 +556,7 @@ describe("a dead connection", () => {
   test("is looked for at once when the page is shown", async () => {
     const { socket } = await enter();
     socket.die();
+    await pass(9000); // a ping was asked, and nothing came
     hide();
     await pass(3_600_000);
     expect(dials()).toBe(1); // hidden timers run late: silence means nothing there
