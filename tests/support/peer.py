@@ -149,6 +149,14 @@ class Peer:
         else:
             self.drop()
 
+    def drain(self) -> None:
+        """Read what has come, and forget it unseen."""
+        try:
+            while self._socket.recv(262_144):
+                pass
+        except BlockingIOError:
+            return
+
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
             self.pongs += 1
