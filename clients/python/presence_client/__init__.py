@@ -1,11 +1,14 @@
 """An asyncio client for presence-server: who is here, and what are they looking at."""
 
 from presence_client.changes import Change, Changed, CursorMoved, Entry, Joined, Left, Reset
-from presence_client.client import Ended, PresenceClient, Refused, Status
+from presence_client.client import Ended, PresenceClient, Refused
 from presence_client.close_codes import Closing
-from presence_client.dial import TokenSource
+from presence_client.dial import NoToken, TokenSource
+from presence_client.standing import Standing, Status
 from presence_client.store import PresenceStore
 from presence_client.timing import Timing
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Change",
@@ -16,10 +19,12 @@ __all__ = [
     "Entry",
     "Joined",
     "Left",
+    "NoToken",
     "PresenceClient",
     "PresenceStore",
     "Refused",
     "Reset",
+    "Standing",
     "Status",
     "Timing",
     "TokenSource",

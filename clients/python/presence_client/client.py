@@ -5,22 +5,22 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
+from presence_client.address import Address
 from presence_client.changes import Change, Entry, Reset
 from presence_client.close_codes import ABNORMAL, Closing
-from presence_client.dial import Address, DialError, TokenSource, dial
+from presence_client.dial import DialError, TokenSource, dial
 from presence_client.feed import Feeds
 from presence_client.link import Link
 from presence_client.own_state import OwnState, OwnStatus
 from presence_client.reconnect import Reconnect
+from presence_client.standing import Standing, Standings, Status
 from presence_client.store import Message, PresenceStore
 from presence_client.timing import REAL, Timing
 
 _LOG: Final = logging.getLogger("presence_client")
-
-Status = Literal["connecting", "online", "reconnecting", "refused", "closed"]
 
 
 class Refused(Exception):
@@ -38,30 +38,34 @@ class Ended(Exception):
 class PresenceClient:
     """One connection's worth of presence in one room, for use as an async context manager.
 
-    `token` is a JWT, or a plain or async callable that returns one; a callable is asked afresh on
-    every dial, must not block, and may fail: that is a failed dial.
+    `url` is the server, as `wss://host`, with `room`; or the whole address without it, as
+    `wss://host/parties/presence/ROOM`. An address that can't be is a ValueError.
+
+    `token` is a JWT, or a plain or async callable that returns one. A callable is asked afresh on
+    every dial; it must not block, and may fail or hang: that is a failed dial. It may raise
+    `NoToken` to say why. A JWT that the server no longer takes is a refusal.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        room: str,
+        room: str | None = None,
         token: TokenSource,
-        party: str = "presence",
+        party: str | None = None,
         connection_id: str | None = None,
         tls: ssl.SSLContext | None = None,
         max_behind: int = 1_000,
         timing: Timing = REAL,
     ) -> None:
-        self._address = Address(url, party, room, connection_id or str(uuid4()), tls)
+        self._address = Address.parse(url, room, party, connection_id or str(uuid4()), tls)
         self._token = token
         self._timing = timing
         self._store = PresenceStore()
         self._own = OwnState()
         self._feeds = Feeds(self._store.members, max_behind)
-        self._reconnect = Reconnect(timing.uniform)
-        self._status: Status = "connecting"
+        self._reconnect = Reconnect(timing.uniform, renewable=callable(token))
+        self._standings = Standings()
         self._refusal: Closing | None = None
         self._user_id: str | None = None
         self._settled = asyncio.Event()
@@ -76,7 +80,12 @@ class PresenceClient:
     @property
     def status(self) -> Status:
         """How things stand; `connecting` until the first welcome."""
-        return self._status
+        return self._standings.now.status
+
+    @property
+    def standing(self) -> Standing:
+        """The status, why it is so, and when the next dial comes."""
+        return self._standings.now
 
     @property
     def refusal(self) -> Closing | None:
@@ -92,6 +101,11 @@ class PresenceClient:
     def user_id(self) -> str | None:
         """Who the token says we are; None before the first welcome."""
         return self._user_id
+
+    @property
+    def entry(self) -> Entry | None:
+        """How the room sees us; None while it doesn't, and always for an observer."""
+        return self._store.members.get(self._user_id) if self._user_id is not None else None
 
     async def __aenter__(self) -> Self:
         if self._task is not None:
@@ -121,12 +135,16 @@ class PresenceClient:
         await self._settled.wait()
         if self._refusal is not None:
             raise Refused(self._refusal)
-        if self._status == "closed":
+        if self.status == "closed":
             raise Ended("the client is closed")
 
     def changes(self) -> AsyncIterator[Change]:
         """What happens in the room from this call on, until the client is refused or closed."""
         return self._feeds.subscribe()
+
+    def standings(self) -> AsyncIterator[Standing]:
+        """How things stand now and at each turn, until refused or closed; never an old one."""
+        return self._standings.follow()
 
     async def update(
         self,
@@ -174,7 +192,7 @@ class PresenceClient:
         try:
             self._refusal = await self._stay()
         finally:
-            self._end("closed" if self._refusal is None else "refused")
+            self._end("closed" if self._refusal is None else "refused", self._refusal)
 
     async def _stay(self) -> Closing:
         """Dial again and again; return with the first close that says not to."""
@@ -184,14 +202,14 @@ class PresenceClient:
             if delay is None:
                 return closing
             _LOG.info("%s %s; dialling again in %.1f s", *closing, delay)
-            if self._status == "online":
-                self._status = "reconnecting"
+            status: Status = "connecting" if self._user_id is None else "reconnecting"
+            self._standings.turn(Standing(status, closing, delay))
             if delay > 0:
                 await self._timing.sleep(delay)
 
     async def _connect_once(self) -> Closing:
         try:
-            ws = await dial(self._address, self._token)
+            ws = await dial(self._address, self._token, self._timing)
         except DialError as error:
             return Closing(ABNORMAL, str(error))
         self._link = Link(
@@ -211,15 +229,15 @@ class PresenceClient:
 
     def _on_welcome(self, message: Message) -> None:
         self._reconnect.welcomed()
-        self._status = "online"
         self._user_id = message.get("userId")
+        self._standings.turn(Standing("online"))
 
     def _on_change(self, change: Change) -> None:
         self._feeds.publish(change)
         if isinstance(change, Reset):
             self._settled.set()
 
-    def _end(self, status: Status) -> None:
-        self._status = status
+    def _end(self, status: Status, closing: Closing | None = None) -> None:
+        self._standings.turn(Standing(status, closing))
         self._feeds.end()
         self._settled.set()

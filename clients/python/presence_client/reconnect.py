@@ -11,11 +11,13 @@ INVALID_TOKENS_TO_STOP: Final = 3
 class Reconnect:
     """Decides after each connection, or failed dial, how to go on.
 
-    You must call `welcomed()` at each welcome: only that ends a row of failures.
+    You must call `welcomed()` at each welcome: only that ends a row of failures. Where there is
+    only ever the same token, which `renewable` says, its refusal is the end.
     """
 
-    def __init__(self, uniform: Uniform) -> None:
+    def __init__(self, uniform: Uniform, *, renewable: bool = True) -> None:
         self._backoff = Backoff(uniform)
+        self._renewable = renewable
         self._unauthorized = 0
         self._invalid = 0
 
@@ -38,6 +40,6 @@ class Reconnect:
     def _after_unauthorized(self, reason: str) -> float | None:
         self._unauthorized += 1
         self._invalid = self._invalid + 1 if reason == TOKEN_INVALID else 0
-        if self._invalid >= INVALID_TOKENS_TO_STOP:
+        if not self._renewable or self._invalid >= INVALID_TOKENS_TO_STOP:
             return None
         return 0.0 if self._unauthorized == 1 else self._backoff.next()

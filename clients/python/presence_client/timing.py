@@ -12,10 +12,11 @@ from presence_client.backoff import Uniform
 
 @dataclass(frozen=True)
 class Timing:
-    """A clock that never jumps, a way to wait on it, and randomness for the jitter."""
+    """A clock that never jumps, ways to wait on it, and randomness for the jitter."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    timeout: Callable[[float], asyncio.Timeout] = asyncio.timeout
     uniform: Uniform = random.uniform
 
 
