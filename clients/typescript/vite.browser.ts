@@ -7,6 +7,7 @@ export default defineConfig({
   build: {
     emptyOutDir: false,
     target: "es2022",
+    rolldownOptions: { output: { minify: true } },
     lib: { entry: "dist/index.js", formats: ["es"], fileName: () => "browser.js" },
   },
 });

@@ -68,14 +68,14 @@ MUTANTS = [
         STORE,
         "        self._members.clear()\n",
         "",
-        CLIENTS,
+        f"{CLIENTS}/test_python_store.py",
     ),
     Mutant(
         "a rejoin with unchanged state stays invisible",
         OWN_STATE,
         "        self._owed.update(self._said)\n",
         "        pass\n",
-        CLIENTS,
+        f"{CLIENTS}/test_python_conversation.py",
     ),
     Mutant(
         "a token expires asleep; the reconnect reuses the old one for ever",

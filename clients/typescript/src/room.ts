@@ -59,7 +59,9 @@ export function reduce<Data, Cursor>(
     else map.delete(userId);
   };
   const put = ({ type: _type, seq: _seq, cursor, ...entry }: Message) => {
-    write().set(entry.userId, entry);
+    const known = room.members.get(entry.userId);
+    const isSame = JSON.stringify(known) === JSON.stringify(entry);
+    write().set(entry.userId, isSame ? known : entry);
     point(entry.userId, cursor);
   };
 

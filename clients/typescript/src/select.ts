@@ -39,3 +39,24 @@ export function cursorsAt<Data, Cursor>(
     return cursor !== undefined && isAt(member, resource) ? [{ member, cursor }] : [];
   });
 }
+
+/** What happened to the others from one snapshot to another. */
+export interface Changes<Data> {
+  readonly joined: readonly Entry<Data>[];
+  readonly changed: readonly Entry<Data>[];
+  readonly left: readonly Entry<Data>[];
+}
+
+/** Who came, changed and went, oneself aside. All who are there at first have come. */
+export function changesBetween<Data>(
+  before: Snapshot<Data, unknown>,
+  after: Snapshot<Data, unknown>,
+): Changes<Data> {
+  const now = othersOf(after);
+  const known = (entry: Entry<Data>) => before.members.get(entry.userId);
+  return {
+    joined: now.filter((entry) => !known(entry)),
+    changed: now.filter((entry) => known(entry) && known(entry) !== entry),
+    left: othersOf(before).filter(({ userId }) => !after.members.has(userId)),
+  };
+}

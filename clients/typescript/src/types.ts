@@ -9,6 +9,7 @@ export type Json = { readonly [key: string]: unknown };
  * Tells the types of your own `data` and cursors once, for the whole application:
  *
  * ```ts
+ * import "@presence-server/client";
  * declare module "@presence-server/client" {
  *   interface Register { data: { colour: string }; cursor: { x: number; y: number } }
  * }

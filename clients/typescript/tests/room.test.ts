@@ -108,6 +108,14 @@ describe("what did not change stays the same object", () => {
     expect(room.cursors.get("ann")).toEqual({ x: 1 });
   });
 
+  test("a snapshot leaves those alone who are as they were", () => {
+    const { users } = structuredClone(snapshot);
+    users[1]!.currentPath = "/moved";
+    const next = reduce(room, [{ type: "welcome" }, { ...snapshot, users, seq: 9 }], 0);
+    expect(next.members.get("ann")).toBe(room.members.get("ann"));
+    expect(next.members.get("bob")).toEqual({ userId: "bob", currentPath: "/moved" });
+  });
+
   test("a change leaves the other entries and the cursors alone", () => {
     const change = { type: "presence_changed", userId: "bob", currentPath: "/b", seq: 3 };
     const next = reduce(room, [change], 0);

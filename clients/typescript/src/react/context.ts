@@ -10,7 +10,7 @@ import {
   useRef,
 } from "react";
 import { createPresence } from "../presence.ts";
-import type { Presence, PresenceOptions } from "../types.ts";
+import type { Presence, PresenceOptions, RegisteredCursor, RegisteredData } from "../types.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a context has one type for all
 const Context = createContext<Presence<any, any> | null>(null);
@@ -71,7 +71,10 @@ function hold(presence: Presence): () => void {
 }
 
 /** The connection itself. Throws outside of a `PresenceProvider`. */
-export function usePresence<Data, Cursor>(): Presence<Data, Cursor> {
+export function usePresence<Data = RegisteredData, Cursor = RegisteredCursor>(): Presence<
+  Data,
+  Cursor
+> {
   const presence = useContext(Context);
   if (!presence) throw new Error("presence hooks need a <PresenceProvider> around them");
   return presence;

@@ -108,15 +108,16 @@ export interface MyPresence<Data, Cursor>
 }
 
 /**
- * Says where the user is, for as long as the component is mounted, and again when that changes.
- * What has no `currentPath` is at the page's own path, and goes along with its route changes.
+ * Says where the user is, and again when that changes; use it once in a page. What has no
+ * `currentPath` is at the page's own path, and goes along with its route changes.
  */
 export function useMyPresence<Data = RegisteredData, Cursor = RegisteredCursor>(
   location: Partial<Location<Data>> = {},
 ): MyPresence<Data, Cursor> {
   const { update, setCursor, setStatus } = usePresence<Data, Cursor>();
   const route = useSyncExternalStore(onRoute, pathname, () => "");
-  const here = useStable<Location<Data>>({ currentPath: route, ...location });
+  const { currentPath = route } = location;
+  const here = useStable<Location<Data>>({ ...location, currentPath });
   const self = useSelection(selfOf<Data>, Object.is);
   useEffect(() => update(here), [update, here]);
   return { self, update, setCursor, setStatus };
