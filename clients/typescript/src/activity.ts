@@ -9,10 +9,11 @@ export interface Activity {
   readonly onInput: (event: Event) => void;
   /** Called when it changes. */
   readonly onAway: (away: boolean) => void;
-  /** Somebody turned to this page. */
-  readonly onLook: () => void;
-  /** A good moment to look whether the connection is well: shown again, focused, back on the net. */
-  readonly onWake: () => void;
+  /**
+   * A good moment to see whether the connection is well: shown again, focused, back on the net.
+   * `isLookedAt`: somebody turned to this page.
+   */
+  readonly onWake: (isLookedAt: boolean) => void;
 }
 
 /** Whether the page can be seen; a place without pages always is. */
@@ -22,14 +23,11 @@ export const isVisible = () => globalThis.document?.visibilityState !== "hidden"
  * Away after `idleAfter` ms without input, or half a minute out of sight: hidden pages get no input
  * and their timers run late. Returns how to stop. Does nothing where there is no document.
  */
-export function watch(
-  idleAfter: number,
-  { onInput, onAway, onLook, onWake }: Activity,
-): () => void {
+export function watch(idleAfter: number, { onInput, onAway, onWake }: Activity): () => void {
   if (!globalThis.document) return () => {};
   let lastInput = performance.now();
   let hiddenAt = isVisible() ? Number.POSITIVE_INFINITY : lastInput;
-  let away = false;
+  let away: boolean | undefined;
   let lastPoint = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -38,9 +36,9 @@ export function watch(
     const left = Math.min(lastInput + idleAfter, hiddenAt + HIDDEN_MS) - performance.now();
     clearTimeout(timer);
     if (left > 0) timer = setTimeout(check, Math.min(left, LONGEST_TIMER_MS));
-    if (away === left <= 0) return;
-    away = !away;
-    onAway(away);
+    const isGone = left <= 0;
+    if (away !== isGone) onAway(isGone);
+    away = isGone;
   };
   const alive = () => {
     lastInput = performance.now();
@@ -58,8 +56,7 @@ export function watch(
   };
   const look = () => {
     alive();
-    onLook();
-    onWake();
+    onWake(true);
   };
   const turn = () => {
     hiddenAt = isVisible() ? Number.POSITIVE_INFINITY : performance.now();
@@ -75,8 +72,8 @@ export function watch(
     }
   };
   listen(window, INPUT, input);
-  listen(window, ["focus"], look);
-  listen(window, ["online", "pageshow"], onWake);
+  window.addEventListener("focus", look, { signal }); // the window's own, not its elements'
+  listen(window, ["online", "pageshow"], () => onWake(false));
   listen(document, ["visibilitychange"], turn);
   check();
   return () => {

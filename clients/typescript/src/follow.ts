@@ -21,14 +21,14 @@ export function leaderOf<Data>(
   members: ReadonlyMap<string, Entry<Data>>,
   myId: string | undefined,
 ): Entry<Data> | undefined {
-  const chain: string[] = [];
+  const chain = new Set<string>();
   let id = userId;
-  while (!chain.includes(id)) {
-    chain.push(id);
+  while (!chain.has(id)) {
+    chain.add(id);
     const next = id === myId ? userId : members.get(id)?.following;
     if (next === undefined || !members.has(next)) return members.get(id);
     id = next;
   }
-  const circle = chain.slice(chain.indexOf(id));
-  return members.get(circle.sort()[0]!);
+  const all = [...chain];
+  return members.get(all.slice(all.indexOf(id)).sort()[0]!);
 }

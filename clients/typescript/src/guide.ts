@@ -4,8 +4,8 @@ import { leaderOf, samePlace } from "./follow.ts";
 import type { Following, Navigate, Place, Snapshot } from "./types.ts";
 
 const GRACE_MS = 10_000;
-/** Keys that by themselves do nothing: they don't end following. */
-const QUIET_KEY = /^(Shift|Control|Alt|Meta|Tab)$/;
+/** Keys that do nothing to a page: they don't end following. */
+const QUIET_KEY = /^(Shift|Control|Alt|Meta|Tab|CapsLock|F\d)/;
 
 /** `changed` is told whom this page follows now, and the leader who was lost. */
 export function createGuide<Data, Cursor>(
@@ -49,12 +49,14 @@ export function createGuide<Data, Cursor>(
     look({ members, me, status }: Snapshot<Data, Cursor>, mine: Place | undefined) {
       if (!following) return;
       const { userId } = following;
+      if (userId === me?.userId) return follow(null);
       const leader = members.get(userId);
       if (leader || status !== "online") halt();
       else grace ??= setTimeout(() => follow(null, following), GRACE_MS);
       const { userName } = leader ?? following;
       if (!leader === following.isHere || userName !== following.userName) {
         set({ userId, userName, isHere: !!leader });
+        if (following?.userId !== userId) return;
       }
       const guide = leaderOf(userId, members, me?.userId);
       const navigate = navigates[0];
@@ -63,7 +65,7 @@ export function createGuide<Data, Cursor>(
       seen = guide;
       if (samePlace(guide, sentTo.at(-1) ?? mine)) return;
       sentTo.push(guide);
-      navigate(guide.currentPath, guide);
+      queueMicrotask(() => navigate(guide.currentPath, guide)); // whatever it throws is its own
     },
 
     /** Must be told of the page's own moves: one that nobody sent it on ends following. */

@@ -3,13 +3,14 @@
  * its `query`, which it awaits on every dial; it never waits by itself.
  */
 
-import { PartySocket } from "partysocket";
+import { PartySocket, type PartySocketOptions } from "partysocket";
 import { createHeart } from "./heart.ts";
 import { after, backoff, none } from "./reconnect.ts";
 import type { Message } from "./room.ts";
 import type { PresenceError, PresenceOptions, Refusal } from "./types.ts";
 
-const TOKEN_MS = 10_000;
+/** How long a token, an upgrade, and the wait after a dial that failed without a close may take. */
+const PATIENCE_MS = 10_000;
 /** A token for a refresh is asked for again within 8 s. */
 const REFRESH_BACKOFF = 3;
 const CONGESTED_BYTES = 16_384;
@@ -29,7 +30,7 @@ export type Link = ReturnType<typeof openLink>;
 /** Dials at once, and again and again until it is closed or refused. */
 export function openLink(options: PresenceOptions, ears: Ears) {
   const { host, room, party = "presence", id, token, WebSocket } = options;
-  const [, plain, secure, name] = /^(?:(?:(ws|http)|(wss|https)):\/\/)?(.*)$/.exec(host)!;
+  const [, scheme, secure] = /^(ws|http)(s?):/.exec(host) ?? [];
   let failures = none;
   let delay = 0;
   let dials = 0;
@@ -50,7 +51,7 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   const fetchToken = async (): Promise<string | null> => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(reject, TOKEN_MS, "it took too long");
+      timer = setTimeout(reject, PATIENCE_MS, "it took too long");
     });
     try {
       if (isClosed) return null;
@@ -69,6 +70,7 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   const query = async () => {
     for (dials += 1; ; ) {
       if (delay) await wait();
+      delay = PATIENCE_MS; // unless a close says otherwise: a dial may fail without one
       const fresh = await fetchToken();
       if (fresh !== null || isClosed) return { token: fresh };
       delay = backoff(failures.retries, Math.random());
@@ -87,17 +89,17 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   };
 
   const socket = new PartySocket({
-    host: name!,
-    ...(plain && { protocol: "ws" }),
-    ...(secure && { protocol: "wss" }),
-    ...(id && { id }),
+    host,
+    protocol: scheme && (secure ? "wss" : "ws"),
+    id,
     room: encodeURIComponent(room),
     party,
     query,
     minReconnectionDelay: 0,
+    connectionTimeout: PATIENCE_MS,
     shouldReconnectOnClose,
-    ...(WebSocket ? { WebSocket } : null),
-  });
+    WebSocket,
+  } as PartySocketOptions);
 
   /** Sends a message, or does nothing while there is no connection. */
   const send = (message: object) => {
@@ -118,6 +120,10 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   };
 
   socket.addEventListener("open", heart.beat);
+  socket.addEventListener(
+    "error",
+    ({ message }) => message && ears.onError({ code: "no_connection", message }),
+  );
   socket.addEventListener("message", ({ data }) => {
     heart.heard();
     const message = parse(data);
@@ -144,6 +150,8 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     isCongested: () => socket.bufferedAmount > CONGESTED_BYTES,
     /** Dials at once where it waits to, and looks whether an open connection is alive. */
     wake() {
+      delay = 0;
+      failures = { ...failures, retries: 0 };
       dialNow();
       if (socket.readyState === OPEN) heart.beat();
     },

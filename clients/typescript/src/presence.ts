@@ -1,6 +1,6 @@
 /** A place in one room: wires the parts together. What each does is in its own file. */
 
-import { watch } from "./activity.ts";
+import { isVisible, watch } from "./activity.ts";
 import { createGuide } from "./guide.ts";
 import { createInbox } from "./inbox.ts";
 import { type Link, openLink } from "./link.ts";
@@ -41,18 +41,17 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
   let link: Link | null = null;
   let unwatch = () => {};
   let resyncTimer: ReturnType<typeof setTimeout> | undefined;
-  let touchedAt = 0;
+  let touchedAt = -1e9; // nobody has looked at it yet
   let isAway = false;
   let override: "online" | "away" | null = null;
 
   // Speaking.
 
-  const voice = createVoice<Data, Cursor>({
-    send: (message) => link?.send(message),
-    isCongested: () => link?.isCongested(),
-    isAlone: () => getSnapshot().members.size < 2,
-    idleMs: () => Math.round(performance.now() - touchedAt),
-  });
+  const voice = createVoice<Data, Cursor>(
+    () => link,
+    () => Math.round(performance.now() - touchedAt),
+    () => getSnapshot().members.size < 2,
+  );
   const beThere = () => voice.be(override ?? (isAway ? "away" : "online"));
   const touch = () => {
     touchedAt = performance.now();
@@ -76,7 +75,7 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
     if (room === before) return;
     askAgain();
     const { members, cursors, live } = room;
-    set({ members, cursors, ...(live && { status: "online", refusal: null }) });
+    set({ members, cursors, ...(live && ({ status: "online" } as Snapshot<Data, Cursor>)) });
     look();
     voice.point();
   });
@@ -110,30 +109,16 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
     quiet();
     link = null;
     unwatch();
-    guide.follow(null);
     set({ status, refusal } as Snapshot<Data, Cursor>);
+    guide.follow(null);
   };
 
   const connect = () => {
     if (link) return link.wake();
-    if (!globalThis.window && !options.WebSocket) return; // a server that renders the page
-    touch();
+    // Nowhere to go yet, or a server that renders the page.
+    if (!options.room || (!globalThis.window && !options.WebSocket)) return;
+    if (isVisible()) touch();
     set({ status: "connecting", refusal: null });
-    unwatch = watch(idleAfter, {
-      onInput: (event) => {
-        touch();
-        guide.input(event, stopFollowingOn);
-      },
-      onAway: (away) => {
-        isAway = away;
-        beThere();
-      },
-      onLook: () => {
-        touch();
-        voice.speakUp();
-      },
-      onWake: () => link?.wake(),
-    });
     link = openLink(options, {
       onMessage: receive,
       onDown: () => {
@@ -143,6 +128,23 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
       },
       onRefused: (refusal) => end("refused", refusal),
       onError,
+    });
+    unwatch = watch(idleAfter, {
+      onInput: (event) => {
+        touch();
+        guide.input(event, stopFollowingOn);
+      },
+      onAway: (away) => {
+        isAway = away;
+        beThere();
+      },
+      onWake: (isLookedAt) => {
+        if (isLookedAt) {
+          touch();
+          voice.speakUp();
+        }
+        link?.wake();
+      },
     });
   };
 
@@ -166,11 +168,8 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
       beThere();
     },
     follow(userId) {
-      const { members, me } = getSnapshot();
-      if (userId === me?.userId) return;
-      const userName = members.get(userId!)?.userName ?? userId!;
-      guide.follow(userId === null ? null : { userId, userName, isHere: true });
-      look();
+      guide.follow(userId ? { userId, userName: userId, isHere: true } : null);
+      look(); // which finds the name
     },
     refresh: () => link?.refresh(),
     onNavigate(navigate) {

@@ -10,9 +10,23 @@ export type Resource = Partial<Place>;
 export const isAt = (place: Place, resource: Resource) =>
   PLACE.every((field) => resource[field] === undefined || resource[field] === place[field]);
 
+interface Others {
+  readonly myId: string | undefined;
+  readonly entries: readonly Entry<unknown>[];
+}
+
+/** Found once for a map, however many components ask; a map never changes. */
+const others = /* @__PURE__ */ new WeakMap<object, Others>();
+
 /** Everybody but oneself, in the order in which the room told of them. */
-export function othersOf<Data>({ members, me }: Snapshot<Data, unknown>): Entry<Data>[] {
-  return [...members.values()].filter(({ userId }) => userId !== me?.userId);
+export function othersOf<Data>({ members, me }: Snapshot<Data, unknown>): readonly Entry<Data>[] {
+  const myId = me?.userId;
+  let known = others.get(members);
+  if (!known || known.myId !== myId) {
+    known = { myId, entries: [...members.values()].filter(({ userId }) => userId !== myId) };
+    others.set(members, known);
+  }
+  return known.entries as Entry<Data>[];
 }
 
 /** Everybody at a place, oneself included. */
@@ -20,7 +34,7 @@ export const membersAt = <Data>({ members }: Snapshot<Data, unknown>, resource: 
   [...members.values()].filter((entry) => isAt(entry, resource));
 
 /** Those who follow oneself. */
-export const followersOf = <Data>(snapshot: Snapshot<Data, unknown>): Entry<Data>[] =>
+export const followersOf = <Data>(snapshot: Snapshot<Data, unknown>): readonly Entry<Data>[] =>
   othersOf(snapshot).filter(({ following }) => following && following === snapshot.me?.userId);
 
 /** Somebody's cursor, and who it belongs to. */
@@ -31,12 +45,12 @@ export interface MemberCursor<Data, Cursor> {
 
 /** The others' cursors at a place. */
 export function cursorsAt<Data, Cursor>(
-  snapshot: Snapshot<Data, Cursor>,
+  { members, cursors, me }: Snapshot<Data, Cursor>,
   resource: Resource = {},
-): MemberCursor<Data, Cursor>[] {
-  return othersOf(snapshot).flatMap((member) => {
-    const cursor = snapshot.cursors.get(member.userId);
-    return cursor !== undefined && isAt(member, resource) ? [{ member, cursor }] : [];
+): readonly MemberCursor<Data, Cursor>[] {
+  return [...cursors].flatMap(([userId, cursor]) => {
+    const member = members.get(userId);
+    return member && userId !== me?.userId && isAt(member, resource) ? [{ member, cursor }] : [];
   });
 }
 

@@ -99,7 +99,7 @@ export type Snapshot<Data = RegisteredData, Cursor = RegisteredCursor> = Common<
 
 /** Something the server would not take, or a token that was not to be had. */
 export interface PresenceError {
-  /** An error code of the protocol, or `no_token`. */
+  /** An error code of the protocol; `no_token`; `no_connection` where dialling itself failed. */
   readonly code: string;
   readonly message: string;
   /** The type of the message that it answers. */
@@ -109,7 +109,7 @@ export interface PresenceError {
 export interface PresenceOptions {
   /** The server: `presence.example.com` or `127.0.0.1:8787`. `ws://` before it forgoes TLS. */
   readonly host: string;
-  /** The room's id, by convention `presence-{workspaceId}`. */
+  /** The room's id, by convention `presence-{workspaceId}`. Nothing is dialled for an empty one. */
   readonly room: string;
   /** Called on every dial and whenever the server wants a new one. May fail: it is asked again. */
   readonly token: () => string | Promise<string>;
@@ -120,12 +120,14 @@ export interface PresenceOptions {
   /** Milliseconds without input until this page is away: 120,000. `Infinity`: never by itself. */
   readonly idleAfter?: number | undefined;
   /** The input that ends following: pointerdown, keydown, wheel and touchmove. `[]`: none does. */
-  readonly stopFollowingOn?: readonly string[] | undefined;
+  readonly stopFollowingOn?: readonly Input[] | undefined;
   /** Told of what the server would not take; by default it goes to `console.warn`. */
   readonly onError?: ((error: PresenceError) => void) | undefined;
   /** The class to connect with, where the platform has none. Given, it dials on a server too. */
   readonly WebSocket?: unknown;
 }
+
+export type Input = "pointerdown" | "pointermove" | "keydown" | "wheel" | "touchmove" | "scroll";
 
 /** Where to go to be with the leader. */
 export type Navigate<Data = RegisteredData> = (path: string, leader: Entry<Data>) => void;

@@ -6,26 +6,21 @@
  */
 
 import { samePlace } from "./follow.ts";
+import type { Link } from "./link.ts";
 import type { Location } from "./types.ts";
 
-const FRAME_MS = 16;
+/** A little more than a frame at 60 Hz; not a frame itself, for hidden pages have none. */
+const FRAME_MS = 17;
 const LOCATION = "presence_update";
 const STATUS = "status_update";
 const CURSOR = "cursor_update";
 
-export interface Throat {
-  readonly send: (message: object) => void;
-  /** Whether what was sent still waits: a cursor that may be left out is better left out. */
-  readonly isCongested: () => boolean | undefined;
-  /** Whether there is nobody to see a cursor. */
-  readonly isAlone: () => boolean;
-  readonly idleMs: () => number;
-}
-
-const nextFrame = (send: () => void) =>
-  (globalThis.requestAnimationFrame ?? ((it) => setTimeout(it, FRAME_MS)))(send);
-
-export function createVoice<Data, Cursor>({ send, isCongested, isAlone, idleMs }: Throat) {
+/** It speaks on `link`; `idleMs` is for how long nobody did anything here. */
+export function createVoice<Data, Cursor>(
+  link: () => Link | null,
+  idleMs: () => number,
+  isAlone: () => boolean,
+) {
   let location: Location<Data> | undefined;
   let following: string | undefined;
   let status = "online";
@@ -34,6 +29,7 @@ export function createVoice<Data, Cursor>({ send, isCongested, isAlone, idleMs }
   let willSpeak = false;
   let willPoint = false;
   const owed = new Set<string>();
+  const send = (message: object) => link()?.send(message);
 
   /** Says what is owed, once for all that is said in one go. */
   const speak = (subject: string) => {
@@ -57,13 +53,13 @@ export function createVoice<Data, Cursor>({ send, isCongested, isAlone, idleMs }
   const pointSoon = () => {
     if (willPoint || !mayPoint()) return;
     willPoint = true;
-    nextFrame(() => {
+    setTimeout(() => {
       willPoint = false;
       if (!mayPoint()) return;
-      if (isCongested()) return pointSoon();
+      if (link()?.isCongested()) return pointSoon();
       owed.delete(CURSOR);
       send({ type: CURSOR, cursor });
-    });
+    }, FRAME_MS);
   };
 
   return {
@@ -73,7 +69,7 @@ export function createVoice<Data, Cursor>({ send, isCongested, isAlone, idleMs }
         cursor &&= null;
         owed.delete(CURSOR); // the server removes it by itself
       }
-      location = to;
+      location = { ...to };
       speak(LOCATION);
     },
     follow(userId: string | undefined) {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { leaderOf } from "../src/follow.ts";
 import { followersOf, type Presence } from "../src/index.ts";
 import type { Message } from "../src/room.ts";
-import { enter, fakePage, input, pass } from "./support/page.ts";
+import { dial, enter, fakePage, input, pass } from "./support/page.ts";
 import { gather, type Visitor } from "./support/room.ts";
 import { changed, entry, FakeSocket, joined, left } from "./support/socket.ts";
 
@@ -105,6 +105,7 @@ describe("following", () => {
     presence.follow("ann");
     const navigate = vi.fn();
     presence.onNavigate(navigate);
+    await pass();
     expect(navigate).toHaveBeenCalledExactlyOnceWith("/ann", ANN);
   });
 
@@ -114,6 +115,7 @@ describe("following", () => {
     presence.onNavigate(first);
     const stop = presence.onNavigate(second);
     presence.follow("ann");
+    await pass();
     stop();
     stop();
     socket.say(changed(3, "ann", { currentPath: "/next" }));
@@ -124,10 +126,42 @@ describe("following", () => {
     ]);
   });
 
-  test("oneself is nothing", async () => {
+  test("oneself is nothing, before one knows who one is too", async () => {
     const { presence } = await enter([ME]);
     presence.follow("me");
     expect(whom(presence)).toBeNull();
+    const later = await dial();
+    later.follow("me");
+    FakeSocket.last.welcome("me", [ME]);
+    await pass();
+    expect(whom(later)).toBeNull();
+    expect(FakeSocket.last.take()[0]).not.toHaveProperty("following");
+  });
+
+  test("a page that can't navigate is no harm to others", async () => {
+    const { presence } = await enter([ME, ANN]);
+    const told = vi.fn();
+    process.once("uncaughtException", told);
+    presence.onNavigate(() => {
+      throw new Error("no such page");
+    });
+    presence.follow("ann");
+    await pass();
+    expect(whom(presence)).toBe("ann");
+    expect(told).toHaveBeenCalledOnce();
+  });
+
+  test("that ends with the leader's return goes nowhere", async () => {
+    const { presence, socket, went } = await followAnn();
+    went();
+    socket.say(left(4, "ann"));
+    await pass(1000);
+    presence.subscribe(() => {
+      if (presence.getSnapshot().following?.isHere) presence.follow(null);
+    });
+    socket.say(joined(5, "ann", { currentPath: "/elsewhere" }));
+    await pass(100);
+    expect([whom(presence), went()]).toEqual([null, []]);
   });
 });
 
@@ -172,6 +206,8 @@ describe("following ends", () => {
     ["moving the pointer", "pointermove", {}],
     ["Shift alone", "keydown", { key: "Shift" }],
     ["Tab", "keydown", { key: "Tab" }],
+    ["AltGr", "keydown", { key: "AltGraph" }],
+    ["F11", "keydown", { key: "F11" }],
     ["scrolling by script", "scroll", {}],
   ])("not with %s", async (_name, type, more) => {
     const { presence } = await followAnn();

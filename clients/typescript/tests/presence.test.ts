@@ -85,8 +85,52 @@ describe("dialling", () => {
 
   test("an upgrade that stalls is given up", async () => {
     await dial();
-    await pass(5001);
+    await pass(9999);
+    expect(dials()).toBe(1); // slow networks get in, too
+    await pass(1002);
     expect(dials()).toBe(2);
+  });
+
+  test("a dial that can't even begin is told, and not tried again at once", async () => {
+    FakeSocket.onDial = () => {
+      throw new Error("no such address");
+    };
+    const [token, onError] = [vi.fn(() => "t"), vi.fn()];
+    await dial({ token, onError });
+    expect(onError).toHaveBeenCalledWith({ code: "no_connection", message: "no such address" });
+    await pass(60_000);
+    expect(token.mock.calls.length).toBeLessThan(8);
+  });
+
+  test("a wake while a token is fetched in vain shortens the wait that follows", async () => {
+    const token = vi.fn().mockRejectedValue(new Error("offline"));
+    await dial({ token, onError: () => {} });
+    await pass(20_000); // the waits have grown
+    let fail: (error: Error) => void = () => {};
+    token.mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)));
+    await pass(40_000);
+    window.dispatchEvent(new Event("online"));
+    const before = token.mock.calls.length;
+    fail(new Error("not yet"));
+    await pass(1000);
+    expect(token.mock.calls.length).toBeGreaterThan(before);
+  });
+
+  test("focus on something in the page is no wake", async () => {
+    const { socket } = await enter();
+    socket.shut(1006);
+    await pass(10);
+    document.body.innerHTML = "<input>";
+    document.querySelector("input")!.focus();
+    await pass();
+    expect(dials()).toBe(1);
+  });
+
+  test("no room is nowhere to go", async () => {
+    const presence = await dial({ room: "" });
+    await pass(60_000);
+    expect([dials(), presence.getSnapshot().status]).toEqual([0, "connecting"]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("a server that opens and says nothing is given up", async () => {
@@ -365,6 +409,23 @@ describe("what this page says", () => {
     ]);
   });
 
+  test("is what it was when it was said, whatever becomes of the object", async () => {
+    const { presence, socket } = await enter([ME, ANN]);
+    const here = { currentPath: "/a" };
+    presence.update(here);
+    presence.setCursor({ x: 1 });
+    await pass(100);
+    here.currentPath = "/b";
+    presence.update(here);
+    await pass(100);
+    socket.shut(1006);
+    await pass(1000);
+    FakeSocket.last.welcome("me", [ME, ANN]);
+    await pass(100);
+    const said = FakeSocket.last.take();
+    expect(said).toContainEqual({ type: "cursor_update", cursor: null });
+  });
+
   test("is nothing at all for an observer", async () => {
     const presence = await dial();
     presence.update({ currentPath: "/a" });
@@ -396,7 +457,7 @@ describe("cursors", () => {
     socket.take();
     for (let n = 0; n < 100; n++) presence.setCursor({ x: n });
     expect(socket.take()).toEqual([]);
-    await pass(16);
+    await pass(17);
     expect(socket.take()).toEqual([{ type: "cursor_update", cursor: { x: 99 } }]);
     await pass(1000);
     expect(socket.take()).toEqual([]);
@@ -425,7 +486,7 @@ describe("cursors", () => {
     await pass(500);
     expect(socket.take()).toEqual([]);
     socket.bufferedAmount = 0;
-    await pass(16);
+    await pass(17);
     expect(socket.take()).toEqual([{ type: "cursor_update", cursor: { x: 2 } }]);
   });
 
@@ -445,6 +506,18 @@ describe("cursors", () => {
     presence.update({ currentPath: "/b" });
     await pass(100);
     expect(FakeSocket.last.take().map(({ type }) => type)).toEqual(["presence_update"]);
+  });
+
+  test("go with a hidden page, which has no frames", async () => {
+    vi.stubGlobal("requestAnimationFrame", () => 0);
+    const { presence, socket } = await enter([ME, ANN]);
+    presence.setCursor({ x: 1 });
+    await pass(100);
+    hide();
+    presence.setCursor(null);
+    await pass(1000);
+    vi.unstubAllGlobals();
+    expect(socket.take().at(-1)).toEqual({ type: "cursor_update", cursor: null });
   });
 
   test("a removed one is told too", async () => {
@@ -516,6 +589,31 @@ describe("whether somebody is there", () => {
     window.dispatchEvent(new Event("focus"));
     await pass();
     expect(statuses(socket)).toEqual([["online", 0]]);
+  });
+
+  test("a page that was opened in the background does not stand for its user", async () => {
+    hide();
+    const { presence, socket } = await enter([ME]);
+    presence.update({ currentPath: "/unseen" });
+    await pass();
+    const said = socket.take();
+    expect(said.length).toBeGreaterThan(0);
+    for (const { idleMs } of said) expect(idleMs).toBeGreaterThan(86_400_000);
+    show();
+    await pass();
+    expect(statuses(socket)).toEqual([["online", 0]]);
+  });
+
+  test("who comes back after a close is not as away as they went", async () => {
+    const { presence, socket } = await enter([ME]);
+    await pass(121_000);
+    expect(statuses(socket).at(-1)?.[0]).toBe("away");
+    socket.shut(4410, "removed");
+    presence.connect();
+    await pass();
+    FakeSocket.last.welcome("me", [ME]);
+    await pass();
+    expect(statuses(FakeSocket.last)).toEqual([["online", 0]]);
   });
 
   test("what the application says counts more, until it takes it back", async () => {
@@ -629,6 +727,19 @@ describe("letting go", () => {
     FakeSocket.last.welcome("me", [ME]);
     await pass();
     expect(FakeSocket.last.take()[0]).toMatchObject({ currentPath: "/a" });
+    expect(presence.getSnapshot().status).toBe("online");
+  });
+
+  test("it may be opened again from within the news of the close", async () => {
+    const { presence } = await enter([ME, ANN]);
+    presence.follow("ann");
+    const stop = presence.subscribe(() => {
+      stop();
+      presence.connect();
+    });
+    presence.close();
+    await pass();
+    FakeSocket.last.welcome("me", [ME]);
     expect(presence.getSnapshot().status).toBe("online");
   });
 

@@ -21,6 +21,17 @@ test("what happened from one snapshot to another is who came, changed and went",
   expect(ids(changes.left)).toEqual(["bob"]);
 });
 
+test("the others are found once for as long as nobody comes, changes or goes", async () => {
+  const { presence, socket } = await enter([ME, ANN]);
+  const before = othersOf(presence.getSnapshot());
+  socket.say(cursor("ann", { x: 1 }));
+  await pass(100);
+  expect(presence.getSnapshot().cursors.size).toBe(1);
+  expect(othersOf(presence.getSnapshot())).toBe(before);
+  const me = { ...presence.getSnapshot().me!, userId: "ann" };
+  expect(ids(othersOf({ ...presence.getSnapshot(), me }))).toEqual(["me"]);
+});
+
 test("what a place leaves out may be anything", async () => {
   const { presence } = await enter([ME, ANN]);
   const snapshot = presence.getSnapshot();

@@ -115,11 +115,14 @@ export function useMyPresence<Data = RegisteredData, Cursor = RegisteredCursor>(
   location: Partial<Location<Data>> = {},
 ): MyPresence<Data, Cursor> {
   const { update, setCursor, setStatus } = usePresence<Data, Cursor>();
-  const route = useSyncExternalStore(onRoute, pathname, () => "");
+  const route = useSyncExternalStore(onRoute, pathname, () => undefined);
   const { currentPath = route } = location;
-  const here = useStable<Location<Data>>({ ...location, currentPath });
+  const here = useStable({ ...location, currentPath });
   const self = useSelection(selfOf<Data>, Object.is);
-  useEffect(() => update(here), [update, here]);
+  useEffect(() => {
+    // While a page is hydrated its path is not known.
+    if (here.currentPath !== undefined) update(here as Location<Data>);
+  }, [update, here]);
   return { self, update, setCursor, setStatus };
 }
 
@@ -172,9 +175,10 @@ function useStable<T>(value: T): T {
   return useMemo(() => value, [text]);
 }
 
-const pathname = () => globalThis.location.pathname;
+const pathname = () => globalThis.location?.pathname;
 
 function onRoute(listener: () => void): () => void {
+  if (!globalThis.document) return () => {};
   const navigation = (globalThis as { navigation?: EventTarget }).navigation;
   navigation?.addEventListener("currententrychange", listener);
   window.addEventListener("popstate", listener);

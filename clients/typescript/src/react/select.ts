@@ -10,14 +10,20 @@ export type Equality<T> = (a: T, b: T) => boolean;
 /** Whether two values are the same, or lists or plain objects of the same things. */
 export function shallow(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
-  if (typeof a !== "object" || typeof b !== "object" || !a || !b) return false;
-  if (Array.isArray(a) !== Array.isArray(b) || a instanceof Map || b instanceof Map) return false;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((it, at) => Object.is(it, b[at]));
+  }
+  if (!isPlain(a) || !isPlain(b)) return false;
   const keys = Object.keys(a) as (keyof typeof a)[];
   return (
     keys.length === Object.keys(b).length &&
     keys.every((key) => Object.hasOwn(b, key) && Object.is(a[key], b[key]))
   );
 }
+
+/** Not a Set, Date or Map, whose contents are none of its keys. */
+const isPlain = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /** What a pure `select` makes of the snapshot; the same value for as long as `equal` says so. */
 export function useSelection<T, Data = RegisteredData, Cursor = RegisteredCursor>(

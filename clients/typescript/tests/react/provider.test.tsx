@@ -124,6 +124,29 @@ describe("the provider", () => {
   });
 });
 
+test("a page that a server rendered says nothing of where it is before it knows", async () => {
+  history.replaceState(null, "", "/real");
+  function Page() {
+    useMyPresence();
+    return <p>{useWorkspacePresence().status}</p>;
+  }
+  const tree = (
+    <Room>
+      <Page />
+    </Room>
+  );
+  const container = document.createElement("div");
+  container.innerHTML = renderToString(tree);
+  const warned = vi.spyOn(console, "error");
+  render(tree, { container, hydrate: true });
+  await settle();
+  act(() => FakeSocket.last.welcome("me", [entry("me")]));
+  await settle();
+  const said = FakeSocket.last.take().filter(({ type }) => type === "presence_update");
+  expect(said.map(({ currentPath }) => currentPath)).toEqual(["/real"]);
+  expect(warned).not.toHaveBeenCalled();
+});
+
 test("a server renders the page without a connection", async () => {
   function Page() {
     const { status, presenceMap } = useWorkspacePresence();
