@@ -1,13 +1,15 @@
 """Starts the real demo server, and a real browser to look at it with."""
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
-from tests.demo.windows import DemoServer, Window
+from tests.demo.stage import Stage
+from tests.demo.windows import DemoServer, OpenWindow, Window
 
 CHROMIUM = shutil.which("chromium")
 QUIET_CHROMIUM = [
@@ -44,18 +46,19 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[DemoServer]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_window(
-    browser: Browser, server: DemoServer
-) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+async def open_window(browser: Browser, server: DemoServer) -> AsyncIterator[OpenWindow]:
     """Opens windows as separate people; afterwards none of them may have met with an error."""
     windows: list[Window] = []
 
-    async def open_one(name: str | None = None, page: str = "roadmap", **more: str) -> Window:
-        window = await Window.create(browser, server.url, more.get("size", "1280x800"))
+    async def open_one(
+        name: str | None = None, page: str = "roadmap", idle: str | None = None, **more: Any
+    ) -> Window:
+        window = await Window.create(browser, server.url, **more)
         windows.append(window)
-        await window.visit(page, more.get("query", ""))
+        asked = {"name": name, "idle": idle}
+        await window.visit(page, **{key: value for key, value in asked.items() if value})
         if name is not None:
-            await window.rename(name)
+            await expect(window.member(name)).to_be_visible()
         return window
 
     yield open_one
@@ -63,3 +66,11 @@ async def open_window(
     for window in windows:
         await window.close()
     assert problems == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(browser: Browser, server: DemoServer) -> AsyncIterator[Stage]:
+    window = await Window.create(browser, server.url)
+    yield Stage(window, server.url)
+    await window.close()
+    assert window.problems == []
