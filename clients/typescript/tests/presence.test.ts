@@ -180,6 +180,15 @@ describe("tokens", () => {
     expect(socket.take()).toEqual([{ type: "token_refresh", token: "token-2" }]);
   });
 
+  test("is refreshed when the application wants it, as after a change of name", async () => {
+    const { presence, socket } = await enter();
+    socket.take();
+    presence.refresh();
+    await pass();
+    expect(socket.take()).toEqual([{ type: "token_refresh", token: "token-2" }]);
+    expect(dials()).toBe(1);
+  });
+
   test("a refresh without a token is tried again while the connection lasts", async () => {
     const token = vi
       .fn()

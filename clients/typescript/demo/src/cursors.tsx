@@ -2,9 +2,9 @@
 
 import type { Entry } from "@presence-server/client";
 import { useCursors, useWorkspacePresence } from "@presence-server/client/react";
-import { useLayoutEffect, useReducer, useRef } from "react";
+import { memo, useLayoutEffect, useReducer, useRef } from "react";
 import { useColour, who } from "./colours.tsx";
-import { type Pointer, place } from "./pointer.ts";
+import { place, type Spot } from "./pointer.ts";
 import { shownName } from "./text.ts";
 
 const MOST_SHOWN = 50;
@@ -14,39 +14,40 @@ const LABEL_PX = 170;
 export function Cursors({ path, sheet }: { path: string; sheet: HTMLElement }) {
   const { isConnected } = useWorkspacePresence();
   const known = useCursors({ currentPath: path });
-  const cursors = isConnected ? known : []; // nobody points where they did a minute ago
+  // Nobody points where they did a minute ago.
+  const cursors = isConnected ? known.slice(0, MOST_SHOWN) : [];
+  const layer = useRef<HTMLDivElement>(null);
   useRelayout(sheet);
+  useLayoutEffect(() => {
+    const pointers = cursors.map(({ cursor }) => cursor);
+    const width = sheet.clientWidth;
+    const spots = place(sheet, pointers);
+    for (const [at, spot] of spots.entries()) {
+      move(layer.current!.children[at] as HTMLElement, spot, width);
+    }
+  });
   return (
-    <div className="cursors" aria-hidden="true">
-      {cursors.slice(0, MOST_SHOWN).map(({ member, cursor }) => (
-        <Cursor key={member.userId} member={member} cursor={cursor} sheet={sheet} />
+    <div ref={layer} className="cursors" aria-hidden="true">
+      {cursors.map(({ member }) => (
+        <Cursor key={member.userId} member={member} />
       ))}
     </div>
   );
 }
 
-interface CursorProps {
-  readonly member: Entry;
-  readonly cursor: Pointer;
-  readonly sheet: HTMLElement;
+function move(drawn: HTMLElement, spot: Spot | null, width: number) {
+  drawn.hidden = !spot;
+  if (!spot) return;
+  drawn.style.transform = `translate(${spot.left}px, ${spot.top}px)`;
+  const side = spot.left > width - LABEL_PX ? "left" : "right";
+  if (drawn.dataset.side !== side) drawn.dataset.side = side;
 }
 
-/** Placed after every render, for only then is known where its anchor is. */
-function Cursor({ member, cursor, sheet }: CursorProps) {
-  const element = useRef<HTMLDivElement>(null);
+/** Renders when its member changes; it is moved from outside. */
+const Cursor = memo(function Cursor({ member }: { member: Entry }) {
   const colour = useColour(member.userId);
-  useLayoutEffect(() => {
-    const drawn = element.current!;
-    const at = place(sheet, cursor);
-    drawn.hidden = !at;
-    if (!at) return;
-    drawn.style.transform = `translate(${at.left}px, ${at.top}px)`;
-    const isAtEdge = at.left > sheet.clientWidth - LABEL_PX;
-    drawn.setAttribute("data-side", isAtEdge ? "left" : "right");
-  });
   return (
     <div
-      ref={element}
       className="cursor"
       style={who(colour)}
       data-testid="cursor"
@@ -54,12 +55,13 @@ function Cursor({ member, cursor, sheet }: CursorProps) {
       hidden
     >
       <svg viewBox="0 0 16 20" aria-hidden="true">
+        <path className="shade" d="M1.5 2.8v14.2l3.9-3.5 2.5 5.7 2.9-1.3-2.5-5.6h5.2z" />
         <path d="M1.5 1.5v14.2l3.9-3.5 2.5 5.7 2.9-1.3-2.5-5.6h5.2z" />
       </svg>
       <bdi>{shownName(member.userName)}</bdi>
     </div>
   );
-}
+});
 
 /** Renders again when the sheet is laid out anew. */
 function useRelayout(sheet: HTMLElement) {

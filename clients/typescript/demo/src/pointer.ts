@@ -39,16 +39,25 @@ export function locate(sheet: HTMLElement, { clientX, clientY }: Point): Pointer
   return nearest;
 }
 
-/** Where that is on this sheet, in pixels from its corner; null where it is nowhere. */
-export function place(sheet: HTMLElement, pointer: unknown): { left: number; top: number } | null {
-  if (!isPointer(pointer)) return null;
-  const element = anchorsOf(sheet).find((one) => anchorOf(one) === pointer.anchor);
-  if (!element) return null;
-  const box = element.getBoundingClientRect();
+export interface Spot {
+  readonly left: number;
+  readonly top: number;
+}
+
+/**
+ * Where these are on this sheet, in pixels from its corner; null for one that is nowhere. It only
+ * reads the layout: place all before you move any, or each has to be laid out for the next.
+ */
+export function place(sheet: HTMLElement, pointers: readonly unknown[]): (Spot | null)[] {
   const origin = sheet.getBoundingClientRect();
-  const left = box.left - origin.left - sheet.clientLeft + pointer.x * box.width + pointer.dx;
-  const top = box.top - origin.top - sheet.clientTop + pointer.y * box.height + pointer.dy;
-  return { left: clamp(left, 0, origin.width), top: clamp(top, 0, origin.height) };
+  const boxes = new Map(anchorsOf(sheet).map((it) => [anchorOf(it), it.getBoundingClientRect()]));
+  return pointers.map((pointer) => {
+    const box = isPointer(pointer) && boxes.get(pointer.anchor);
+    if (!box) return null;
+    const left = box.left - origin.left - sheet.clientLeft + pointer.x * box.width + pointer.dx;
+    const top = box.top - origin.top - sheet.clientTop + pointer.y * box.height + pointer.dy;
+    return { left: clamp(left, 0, origin.width), top: clamp(top, 0, origin.height) };
+  });
 }
 
 /** A cursor is whatever its sender says it is. */

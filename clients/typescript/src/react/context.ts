@@ -6,6 +6,7 @@ import {
   type ReactNode,
   useContext,
   useEffect,
+  useInsertionEffect,
   useMemo,
   useRef,
 } from "react";
@@ -34,8 +35,8 @@ export function PresenceProvider({ children, ...props }: PresenceProviderProps):
 
 function useOwnPresence(options: PresenceOptions | null): Presence | null {
   const latest = useRef(options);
-  useEffect(() => {
-    latest.current = options;
+  useInsertionEffect(() => {
+    latest.current = options; // before any child's effect may ask for it
   });
   const key = options && JSON.stringify([options.host, options.room, options.party, options.id]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` has all that makes another one

@@ -1,6 +1,13 @@
 /** What components ask of a room. */
 
-import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import {
+  useCallback,
+  useEffect,
+  useInsertionEffect,
+  useMemo,
+  useRef,
+  useSyncExternalStore,
+} from "react";
 import {
   cursorsAt,
   followersOf,
@@ -150,7 +157,7 @@ export function useFollowMode<Data = RegisteredData>(
   const presence = usePresence<Data, unknown>();
   const { navigate } = options;
   const latest = useRef(navigate);
-  useEffect(() => {
+  useInsertionEffect(() => {
     latest.current = navigate;
   });
   const navigates = navigate !== undefined;
