@@ -55,7 +55,7 @@ const Cursor = memo(function Cursor({ member }: { member: Entry }) {
       hidden
     >
       <svg viewBox="0 0 16 20" aria-hidden="true">
-        <path className="shade" d="M1.5 2.8v14.2l3.9-3.5 2.5 5.7 2.9-1.3-2.5-5.6h5.2z" />
+        <path className="edge" d="M1.5 1.5v14.2l3.9-3.5 2.5 5.7 2.9-1.3-2.5-5.6h5.2z" />
         <path d="M1.5 1.5v14.2l3.9-3.5 2.5 5.7 2.9-1.3-2.5-5.6h5.2z" />
       </svg>
       <bdi>{shownName(member.userName)}</bdi>
