@@ -1,6 +1,5 @@
 """A real browser, the real server, and a network between them that can be broken."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -12,17 +11,9 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.browser.site import Site
 from tests.browser.visitor import Visitor
 from tests.browser.wire import Wire
+from tests.support.browser import chromium
 from tests.support.server import Server
 
-QUIET_CHROMIUM: Final = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ROOMS: Final = count()
 
 Open = Callable[..., Visitor]
@@ -36,9 +27,7 @@ def playwright() -> Iterator[Playwright]:
 
 def launch(playwright: Playwright) -> Browser:
     """Debian's Chromium; you must close it."""
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is missing: tests/setup/debian installs it"
-    return playwright.chromium.launch(executable_path=chromium, args=QUIET_CHROMIUM)
+    return playwright.chromium.launch(**chromium())
 
 
 @pytest.fixture(scope="module")

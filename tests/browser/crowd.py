@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Final, Self
 
 from websockets.frames import Frame, Opcode
@@ -44,12 +43,7 @@ class Crowd:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join(10)
         for peer in self._peers:

@@ -4,7 +4,6 @@ import contextlib
 import socket
 import struct
 import threading
-from types import TracebackType
 from typing import Final, Self
 
 from tests.support.peer import HOST
@@ -40,12 +39,7 @@ class Wire:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join(10)
         self._listener.close()

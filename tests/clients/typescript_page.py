@@ -3,23 +3,16 @@
 import contextlib
 import functools
 import http.server
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support.browser import chromium as flags
 from tests.support.peer import HOST
 from tests.support.server import token
-
-CHROMIUM: Final = shutil.which("chromium")
-QUIET: Final = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -62,9 +55,8 @@ def serve(folder: Path) -> Iterator[str]:
 @contextlib.asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's Chromium."""
-    assert CHROMIUM, "chromium is missing: tests/setup/debian installs it"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = await playwright.chromium.launch(**flags())
         yield browser
         await browser.close()
 

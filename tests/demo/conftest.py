@@ -1,6 +1,5 @@
 """Starts the real demo server, and a real browser to look at it with."""
 
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,25 +9,14 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.demo.stage import Stage
 from tests.demo.windows import DemoServer, OpenWindow, Window
-
-CHROMIUM = shutil.which("chromium")
-QUIET_CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.support.browser import chromium
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """One browser for all tests; each window is a context of its own."""
-    assert CHROMIUM, "chromium is missing: tests/setup/debian installs it"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET_CHROMIUM)
+        browser = await playwright.chromium.launch(**chromium())
         yield browser
         await browser.close()
 
