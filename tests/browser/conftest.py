@@ -19,8 +19,9 @@ ROOMS: Final = count()
 Open = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Its loop runs for as long as it does, and no other may meanwhile: not for all tests."""
     with sync_playwright() as playwright:
         yield playwright
 

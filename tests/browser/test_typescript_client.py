@@ -17,6 +17,7 @@ def test_three_windows_see_each_other_and_where_each_is(open_page: Open) -> None
     bob.go("/next")
     for window in (ann, bob, cat):
         window.expect_places(ann="/a", bob="/next", cat="/c")
+        assert window.frames > 5  # and each was as the schemas have it: see Visitor
 
 
 def test_a_cursor_is_seen_on_the_other_side(open_page: Open) -> None:

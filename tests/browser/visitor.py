@@ -1,12 +1,14 @@
 """Somebody at the page, as they and the others see it."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocket
 
 from tests.browser.site import Site
 from tests.browser.wire import Wire
+from tests.protocol.files import faults
 from tests.support.peer import HOST
 
 SOON_MS = 20_000
@@ -23,9 +25,20 @@ class Visitor:
         self.context: BrowserContext = browser.new_context()
         self.page: Page = self.context.new_page()
         self.problems: list[str] = []
+        self.frames = 0
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("websocket", self._listen)
         asked = {"host": f"{HOST}:{wire.port}", "room": room, "user": user, "at": at}
         self.url = f"{site.url}/?{urlencode(asked)}"
+
+    def _listen(self, socket: WebSocket) -> None:
+        """Note what either side says that is not as the protocol's schemas have it."""
+        socket.on("framesent", lambda frame: self._check("client.json", frame))
+        socket.on("framereceived", lambda frame: self._check("server.json", frame))
+
+    def _check(self, schema: str, frame: str | bytes) -> None:
+        self.frames += 1
+        self.problems += [f"{schema}: {fault}" for fault in faults(schema, json.loads(frame))]
 
     def visit(self) -> "Visitor":
         """Open the page, and wait until it is in the room."""

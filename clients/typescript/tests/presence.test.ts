@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import { createPresence } from "../src/index.ts";
+import type { Message } from "../src/room.ts";
 import { dial, enter, fakePage, hide, input, OPTIONS, pass, show } from "./support/page.ts";
+import { vectors } from "./support/protocol.ts";
 import { changed, cursor, entry, FakeSocket, joined, left } from "./support/socket.ts";
 
 fakePage();
@@ -35,6 +37,15 @@ describe("dialling", () => {
   ])("%s is %s", async (host, address) => {
     await dial({ host });
     expect(FakeSocket.last.url.startsWith(`${address}parties/`)).toBe(true);
+  });
+
+  const addresses = vectors("addresses").filter((it: Message) => it.connectionId && it.token);
+  test.each<Message>(addresses)("leads where the protocol has it: $name", async (vector) => {
+    const { room, connectionId, token } = vector;
+    await dial({ room, id: connectionId, token: () => token });
+    const { pathname, searchParams } = new URL(FakeSocket.last.url);
+    expect(decodeURIComponent(pathname)).toBe(`/parties/presence/${room}`);
+    expect([searchParams.get("_pk"), searchParams.get("token")]).toEqual([connectionId, token]);
   });
 
   test("a room's id cannot lead elsewhere", async () => {
