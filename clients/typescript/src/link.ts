@@ -51,13 +51,13 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   const fetchToken = async (): Promise<string | null> => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(reject, PATIENCE_MS, "it took too long");
+      timer = setTimeout(reject, PATIENCE_MS, "too late");
     });
     try {
       if (isClosed) return null;
       const fresh = await Promise.race([token(), late]);
       if (fresh) return fresh;
-      throw "it is empty";
+      throw "empty";
     } catch (error) {
       if (!isClosed) ears.onError({ code: "no_token", message: String(error) });
       return null;

@@ -57,7 +57,9 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
     touchedAt = performance.now();
   };
   /** Where there is no page to watch, to say something is the sign of life. */
-  const speakFor = () => globalThis.document || touch();
+  const touchByWord = () => {
+    if (!globalThis.document) touch();
+  };
 
   // Following.
 
@@ -158,13 +160,13 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
     },
     update(location) {
       guide.moved(location.currentPath, voice.location()?.currentPath);
-      speakFor();
+      touchByWord();
       voice.locate(location);
     },
     setCursor: voice.point,
     setStatus(status) {
       override = status;
-      speakFor();
+      touchByWord();
       beThere();
     },
     follow(userId) {

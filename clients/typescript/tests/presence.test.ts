@@ -168,7 +168,7 @@ describe("tokens", () => {
     const token = vi.fn().mockReturnValueOnce(undefined).mockReturnValue("t");
     const onError = vi.fn();
     await dial({ token, onError });
-    expect(onError).toHaveBeenCalledWith({ code: "no_token", message: "it is empty" });
+    expect(onError).toHaveBeenCalledWith({ code: "no_token", message: "empty" });
     await pass(1000);
     expect(FakeSocket.last.query.token).toBe("t");
   });
