@@ -278,7 +278,7 @@ MUTANTS = [
     Mutant(
         "browser: two people follow each other",
         TS_FOLLOW,
-        "  return members.get(circle.sort()[0]!);\n",
+        "  return members.get(all.slice(all.indexOf(id)).sort()[0]!);\n",
         "  return members.get(userId);\n",
         TS_FOLLOW_TESTS,
     ),
