@@ -1,6 +1,7 @@
 """The commands: `presence-server serve`, `token`, `demo`."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn, get_args
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"presence-server: {refused}\n")
         sys.exit(EXIT_USAGE)
     except OSError as error:
-        sys.stderr.write(f"presence-server: {error.strerror or error}\n")
+        hint = " (see --port and --admin-port)" if error.errno == errno.EADDRINUSE else ""
+        sys.stderr.write(f"presence-server: {error.strerror or error}{hint}\n")
         sys.exit(1)
 
 

@@ -37,6 +37,9 @@ from presence_server.core.origins import ANY
 _ORIGIN = re.compile(r"https?://(\*\.)?[^\s/*?#@]+")
 
 PREFIX: Final = "PRESENCE_"
+CLIENTS: Final = {"PRESENCE_URL", "PRESENCE_TOKEN"}
+"""What the Python client reads: no setting, and no misspelt one either."""
+
 MIN_ADMIN_KEY: Final = 16
 
 
@@ -186,8 +189,8 @@ def _check_environment(environment: Mapping[str, str]) -> None:
     """A misspelt variable would be a setting that silently does nothing."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in environment:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            close = difflib.get_close_matches(name.upper(), known, 1)
+        if name.upper().startswith(PREFIX) and name.upper() not in known | CLIENTS:
+            close = difflib.get_close_matches(name.upper(), known, 1, 0.75)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise SettingsRefused(f"unknown setting {name}{hint}")
 

@@ -129,6 +129,7 @@ def test_a_port_in_use_ends_it_with_one_and_says_which() -> None:
         port = str(taken.getsockname()[1])
         line = refusal("serve", "--port", port, "--admin-port", "0", code=1)
         assert port in line
+        assert "see --port" in line
         line = refusal("serve", "--port", "0", "--admin-port", port, code=1)
         assert port in line
 

@@ -191,6 +191,11 @@ def test_a_misspelt_variable_is_refused_with_a_hint(source: Source) -> None:
     assert line == "unknown setting PRESENCE_PING_INTERVALL (did you mean PRESENCE_PING_INTERVAL?)"
 
 
+@pytest.mark.parametrize("name", ["PRESENCE_URL", "PRESENCE_TOKEN"])
+def test_what_the_clients_read_is_no_mistake(source: Source, name: str) -> None:
+    assert source.load(variables={name: "ws://127.0.0.1:8787"}).port == 8787
+
+
 def test_an_unknown_variable_is_refused(source: Source) -> None:
     line = source.refusal(variables={"PRESENCE_ZZZ": "1"})
     assert line.startswith("unknown setting PRESENCE_ZZZ")

@@ -171,6 +171,7 @@ async def test_on_a_phone_the_people_are_one_press_away(open_window: OpenWindow)
     await expect(follow).to_be_in_viewport()
     await follow.click()
     await mira.expect_page("Budget")
+    await expect(mira.page.get_by_test_id("page-title")).to_be_in_viewport()
     await expect(mira.page.get_by_test_id("unfollow")).to_be_in_viewport()
     assert await mira.scrolls_sideways() is False
 

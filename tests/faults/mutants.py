@@ -222,8 +222,8 @@ MUTANTS = [
     Mutant(
         "browser: a token expires asleep; the reconnect reuses the old one for ever",
         TS_LINK,
-        "      const fresh = await Promise.race([token(), late]);\n",
-        "      const fresh = await ((options as any).kept ??= Promise.race([token(), late]));\n",
+        "(await Promise.race([token(), late]))",
+        "(await ((options as any).kept ??= Promise.race([token(), late])))",
         TS_STORE_TESTS,
     ),
     Mutant(

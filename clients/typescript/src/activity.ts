@@ -68,7 +68,7 @@ export function watch(idleAfter: number, { onInput, onAway, onWake }: Activity):
   const { signal } = stop;
   const listen = (target: EventTarget, types: string[], listener: (event: Event) => void) => {
     for (const type of types) {
-      target.addEventListener(type, listener, { signal, passive: true, capture: true });
+      target.addEventListener(type, listener, { signal, capture: true });
     }
   };
   listen(window, INPUT, input);

@@ -55,9 +55,9 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     });
     try {
       if (isClosed) return null;
-      const fresh = await Promise.race([token(), late]);
-      if (fresh) return fresh;
-      throw "empty";
+      const fresh = `${(await Promise.race([token(), late])) ?? ""}`.trim();
+      if (/^[^\s<{"]+$/.test(fresh)) return fresh;
+      throw "not a JWT"; // perhaps JSON, or the page of an error
     } catch (error) {
       if (!isClosed) ears.onError({ code: "no_token", message: String(error) });
       return null;
@@ -136,10 +136,14 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     }
     ears.onMessage(message);
   });
-  socket.addEventListener("close", () => {
+  socket.addEventListener("close", ({ code, reason }) => {
     heart.rest();
     if (isClosed) return;
     isClosed = !!refusal;
+    // Once a token may have run out in sleep; the second in a row is no accident.
+    if (refusal || failures.unauthorized > 1) {
+      ears.onError({ code: "refused", message: `${code} ${reason}` });
+    }
     if (refusal) ears.onRefused(refusal);
     else ears.onDown();
   });

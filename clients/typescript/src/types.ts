@@ -99,7 +99,10 @@ export type Snapshot<Data = RegisteredData, Cursor = RegisteredCursor> = Common<
 
 /** Something the server would not take, or a token that was not to be had. */
 export interface PresenceError {
-  /** An error code of the protocol; `no_token`; `no_connection` where dialling itself failed. */
+  /**
+   * An error code of the protocol; `no_token`; `no_connection` where dialling itself failed;
+   * `refused` for a close that ends it, and for a token that is not taken time and again.
+   */
   readonly code: string;
   readonly message: string;
   /** The type of the message that it answers. */

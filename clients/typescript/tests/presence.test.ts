@@ -95,7 +95,7 @@ describe("dialling", () => {
   });
 
   test("an upgrade that stalls is given up", async () => {
-    await dial({ onError: () => {} });
+    await dial();
     await pass(9999);
     expect(dials()).toBe(1); // slow networks get in, too
     await pass(1002);
@@ -115,7 +115,7 @@ describe("dialling", () => {
 
   test("a wake while a token is fetched in vain shortens the wait that follows", async () => {
     const token = vi.fn().mockRejectedValue(new Error("offline"));
-    await dial({ token, onError: () => {} });
+    await dial({ token });
     await pass(20_000); // the waits have grown
     let fail: (error: Error) => void = () => {};
     token.mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)));
@@ -164,13 +164,29 @@ describe("tokens", () => {
     expect(FakeSocket.last.query.token).toBe("t");
   });
 
-  test("an empty one is none", async () => {
-    const token = vi.fn().mockReturnValueOnce(undefined).mockReturnValue("t");
+  test.each([undefined, "", '{"token":"a.b.c"}', '"a.b.c"', "<!doctype html>", "Not Found"])(
+    "%s is none, which is told before anybody dials with it",
+    async (answer) => {
+      const token = vi.fn().mockReturnValueOnce(answer).mockReturnValue("a.b.c\n");
+      const onError = vi.fn();
+      await dial({ token, onError });
+      expect(onError).toHaveBeenCalledWith({ code: "no_token", message: "not a JWT" });
+      await pass(1000);
+      expect(FakeSocket.last.query.token).toBe("a.b.c");
+    },
+  );
+
+  test("one that is refused again and again is told, but not the first time", async () => {
     const onError = vi.fn();
-    await dial({ token, onError });
-    expect(onError).toHaveBeenCalledWith({ code: "no_token", message: "empty" });
-    await pass(1000);
-    expect(FakeSocket.last.query.token).toBe("t");
+    await dial({ onError });
+    FakeSocket.last.shut(4401, "token_expired");
+    await pass(1);
+    expect(onError).not.toHaveBeenCalled();
+    FakeSocket.last.shut(4401, "token_expired");
+    expect(onError).toHaveBeenCalledExactlyOnceWith({
+      code: "refused",
+      message: "4401 token_expired",
+    });
   });
 
   test("one that does not come within 10 s is asked for again", async () => {
@@ -178,7 +194,7 @@ describe("tokens", () => {
       .fn()
       .mockReturnValueOnce(new Promise(() => {}))
       .mockReturnValue("t");
-    await dial({ token, onError: () => {} });
+    await dial({ token });
     await pass(11_000);
     expect(FakeSocket.last.query.token).toBe("t");
   });
@@ -206,7 +222,7 @@ describe("tokens", () => {
       .mockResolvedValueOnce("a")
       .mockRejectedValueOnce(0)
       .mockResolvedValue("b");
-    const { socket } = await enter([], { token, onError: () => {} });
+    const { socket } = await enter([], { token });
     socket.take();
     socket.say({ type: "token_refresh_required", expiresIn: 30_000 });
     await pass(8000);
@@ -250,9 +266,14 @@ describe("tokens", () => {
 
 describe("a close that says stop", () => {
   test.each([1002, 1007, 1009, 4400, 4403, 4404, 4409, 4410])("%d ends it", async (code) => {
-    const { presence, socket } = await enter([ME, ANN]);
+    const onError = vi.fn();
+    const { presence, socket } = await enter([ME, ANN], { onError });
     socket.shut(code, "because");
     await pass(3_600_000);
+    expect(onError).toHaveBeenCalledExactlyOnceWith({
+      code: "refused",
+      message: `${code} because`,
+    });
     expect(dials()).toBe(1);
     const { status, refusal } = presence.getSnapshot();
     expect({ status, refusal }).toEqual({
@@ -459,7 +480,7 @@ describe("what this page says", () => {
 
   test("what the server will not take is told, by default on the console", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-    const { socket } = await enter();
+    const { socket } = await enter([], { onError: undefined });
     socket.say({
       type: "error",
       code: "too_large",

@@ -6,7 +6,7 @@ import {
   useOthers,
   useWorkspacePresence,
 } from "@presence-server/client/react";
-import { useEffect, useRef } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import { ConnectionBanner } from "./connection.tsx";
 import { FollowBar } from "./follow-bar.tsx";
 import { News } from "./news.tsx";
@@ -25,7 +25,7 @@ export function Workspace({ trouble }: { trouble: string }) {
     currentPath: path,
     activity: typing ? "writing" : undefined,
   });
-  useFollowMode({ navigate: go });
+  const { following } = useFollowMode({ navigate: go });
   const { isConnected } = useWorkspacePresence();
   const isAlone = useOthers((others) => others.length === 0);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -37,6 +37,7 @@ export function Workspace({ trouble }: { trouble: string }) {
   useEffect(() => {
     if (ownMoves > 0) heading.current?.focus();
   }, [ownMoves]);
+  useShown(heading, path, following !== null);
 
   return (
     <div className="workspace" data-stale={!isConnected}>
@@ -55,4 +56,13 @@ export function Workspace({ trouble }: { trouble: string }) {
       </div>
     </div>
   );
+}
+
+/** Where the roster stands below the page, a follower there would not see where they were taken. */
+function useShown(heading: RefObject<HTMLElement | null>, path: string, isFollowing: boolean) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: again for each path
+  useEffect(() => {
+    const isNarrow = matchMedia("(max-width: 720px)").matches;
+    if (isFollowing && isNarrow) heading.current?.scrollIntoView({ block: "center" });
+  }, [path, isFollowing, heading]);
 }

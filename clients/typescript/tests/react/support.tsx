@@ -20,7 +20,7 @@ export const say = (...messages: Message[]) => act(() => FakeSocket.last.say(...
 
 export function Room({ children, ...more }: { children?: ReactNode } & Partial<PresenceOptions>) {
   return (
-    <PresenceProvider {...OPTIONS} token={() => "t"} {...more}>
+    <PresenceProvider {...OPTIONS} token={() => "t"} onError={() => {}} {...more}>
       {children}
     </PresenceProvider>
   );

@@ -34,7 +34,12 @@ export async function dial(options: Partial<PresenceOptions> = {}) {
     tokens += 1;
     return `token-${tokens}`;
   };
-  const presence = connectPresence<Message, Message>({ ...OPTIONS, token, ...options });
+  const presence = connectPresence<Message, Message>({
+    ...OPTIONS,
+    token,
+    onError: () => {},
+    ...options,
+  });
   opened.push(presence);
   await pass();
   return presence;

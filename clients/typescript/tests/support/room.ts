@@ -17,7 +17,7 @@ export class Visitor {
   constructor(room: FakeRoom, userId: string, latency: number) {
     this.#room = room;
     this.#latency = latency;
-    this.presence = connectPresence({ ...OPTIONS, token: () => `${userId} ${latency}` });
+    this.presence = connectPresence({ ...OPTIONS, token: () => `${userId}.${latency}` });
     this.presence.onNavigate((path) => {
       this.navigated.push(path);
       setTimeout(() => this.go(path), this.#latency); // as routers do: a little later
@@ -51,7 +51,7 @@ export class FakeRoom {
   }
 
   #admit(socket: FakeSocket) {
-    const [userId, far] = socket.query.token!.split(" ") as [string, string];
+    const [userId, far] = socket.query.token!.split(".") as [string, string];
     const latency = Number(far);
     setTimeout(() => {
       this.#members.set(userId, entry(userId, { currentPath: "" }));
