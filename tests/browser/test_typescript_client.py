@@ -169,14 +169,14 @@ def test_who_was_hidden_is_away_and_online_when_shown(open_page: Open) -> None:
     bob.page.clock.install()
     bob.visit()
     ann.expect_places(ann="/start", bob="/start")
-    hide = """state => {
-        Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
-        document.dispatchEvent(new Event('visibilitychange'));
+    turn = """hidden => {
+        Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     }"""
-    bob.page.evaluate(hide, "hidden")
+    bob.page.evaluate(turn, True)
     bob.page.clock.run_for(31_000)
     ann.wait_for("presence.getSnapshot().members.get('bob').status === 'away'")
-    bob.page.evaluate(hide, "visible")
+    bob.page.evaluate(turn, False)
     ann.wait_for("presence.getSnapshot().members.get('bob').status === 'online'")
 
 

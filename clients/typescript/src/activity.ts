@@ -6,24 +6,24 @@ const LONGEST_TIMER_MS = 1e9;
 
 export interface Activity {
   /** Somebody is at the page: called for each sign of it. */
-  readonly onInput: (event: Event) => void;
+  readonly input: (event: Event) => void;
   /** Called when it changes. */
-  readonly onAway: (away: boolean) => void;
+  readonly away: (away: boolean) => void;
   /**
    * A good moment to see whether the connection is well: shown again, focused, back on the net.
    * `isLookedAt`: somebody turned to this page.
    */
-  readonly onWake: (isLookedAt: boolean) => void;
+  readonly wake: (isLookedAt: boolean) => void;
 }
 
 /** Whether the page can be seen; a place without pages always is. */
-export const isVisible = () => globalThis.document?.visibilityState !== "hidden";
+export const isVisible = () => !globalThis.document?.hidden;
 
 /**
  * Away after `idleAfter` ms without input, or half a minute out of sight: hidden pages get no input
  * and their timers run late. Returns how to stop. Does nothing where there is no document.
  */
-export function watch(idleAfter: number, { onInput, onAway, onWake }: Activity): () => void {
+export function watch(idleAfter: number, on: Activity): () => void {
   if (!globalThis.document) return () => {};
   let lastInput = performance.now();
   let hiddenAt = isVisible() ? Number.POSITIVE_INFINITY : lastInput;
@@ -37,7 +37,7 @@ export function watch(idleAfter: number, { onInput, onAway, onWake }: Activity):
     clearTimeout(timer);
     if (left > 0) timer = setTimeout(check, Math.min(left, LONGEST_TIMER_MS));
     const isGone = left <= 0;
-    if (away !== isGone) onAway(isGone);
+    if (away !== isGone) on.away(isGone);
     away = isGone;
   };
   const alive = () => {
@@ -52,11 +52,11 @@ export function watch(idleAfter: number, { onInput, onAway, onWake }: Activity):
       lastPoint = point;
     }
     alive();
-    onInput(event);
+    on.input(event);
   };
   const look = () => {
     alive();
-    onWake(true);
+    on.wake(true);
   };
   const turn = () => {
     hiddenAt = isVisible() ? Number.POSITIVE_INFINITY : performance.now();
@@ -66,15 +66,13 @@ export function watch(idleAfter: number, { onInput, onAway, onWake }: Activity):
 
   const stop = new AbortController();
   const { signal } = stop;
-  const listen = (target: EventTarget, types: string[], listener: (event: Event) => void) => {
-    for (const type of types) {
-      target.addEventListener(type, listener, { signal, capture: true });
-    }
+  const listen = (types: string[], listener: (event: Event) => void) => {
+    for (const type of types) window.addEventListener(type, listener, { signal, capture: true });
   };
-  listen(window, INPUT, input);
+  listen(INPUT, input);
   window.addEventListener("focus", look, { signal }); // the window's own, not its elements'
-  listen(window, ["online", "pageshow"], () => onWake(false));
-  listen(document, ["visibilitychange"], turn);
+  listen(["online", "pageshow"], () => on.wake(false));
+  listen(["visibilitychange"], turn);
   check();
   return () => {
     stop.abort();

@@ -15,7 +15,7 @@ export function createGuide<Data, Cursor>(
   let seen: Place | undefined;
   let sentTo: Place[] = []; // and not yet said to be there
   let grace: ReturnType<typeof setTimeout> | undefined;
-  let navigates: Navigate<Data>[] = [];
+  let guides: { navigate: Navigate<Data> }[] = [];
 
   const set = (next: Following | null, lost: Following | null = null) => {
     following = next;
@@ -38,10 +38,10 @@ export function createGuide<Data, Cursor>(
 
     /** The latest handler is the one asked. Returns how to remove it. */
     add(navigate: Navigate<Data>) {
-      const own: Navigate<Data> = (...to) => navigate(...to);
-      navigates = [own, ...navigates];
+      const own = { navigate };
+      guides = [own, ...guides];
       return () => {
-        navigates = navigates.filter((it) => it !== own);
+        guides = guides.filter((it) => it !== own);
       };
     },
 
@@ -59,13 +59,13 @@ export function createGuide<Data, Cursor>(
         if (following?.userId !== userId) return;
       }
       const guide = leaderOf(userId, members, me?.userId);
-      const navigate = navigates[0];
-      if (!guide?.currentPath || guide.userId === me?.userId || !navigate) return;
+      const how = guides[0];
+      if (!guide?.currentPath || guide.userId === me?.userId || !how) return;
       if (samePlace(guide, seen)) return;
       seen = guide;
       if (samePlace(guide, sentTo.at(-1) ?? mine)) return;
       sentTo.push(guide);
-      queueMicrotask(() => navigate(guide.currentPath, guide)); // whatever it throws is its own
+      queueMicrotask(() => how.navigate(guide.currentPath, guide)); // whatever it throws is its own
     },
 
     /** Must be told of the page's own moves: one that nobody sent it on ends following. */

@@ -2,9 +2,10 @@
 
 import { isVisible } from "./activity.ts";
 
-const EVERY_MS = 8_000;
 const DEADLINE_MS = 5_000;
-const SLEPT_MS = 1_000;
+const PAUSE_MS = 3_000;
+/** Of a deadline that ran out so late the machine was asleep. */
+const SLEPT_MS = 6_000;
 
 /**
  * Asks every 8 s and gives 5 s for any message to come; `die` is called where none does.
@@ -24,8 +25,8 @@ export function createHeart(ask: () => void, die: () => void) {
     ask();
     const askedAt = performance.now();
     timer = setTimeout(() => {
-      if (isAnswered) timer = setTimeout(beat, EVERY_MS - DEADLINE_MS);
-      else if (performance.now() > askedAt + DEADLINE_MS + SLEPT_MS) beat();
+      if (isAnswered) timer = setTimeout(beat, PAUSE_MS);
+      else if (performance.now() > askedAt + SLEPT_MS) beat();
       else if (isVisible()) die();
     }, DEADLINE_MS);
   };
@@ -36,6 +37,6 @@ export function createHeart(ask: () => void, die: () => void) {
     heard() {
       isAnswered = true;
     },
-    rest: () => clearTimeout(timer),
+    stop: () => clearTimeout(timer),
   };
 }

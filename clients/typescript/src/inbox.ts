@@ -23,12 +23,12 @@ export function createInbox<T>(take: (messages: T[]) => void) {
   };
 
   return {
-    put(message: T, isUrgent: boolean) {
+    add(message: T, isUrgent: boolean) {
       waiting.push(message);
       // A hidden page's timers hardly run: what waits is bounded.
       if (!frame || isUrgent || waiting.length > MOST_WAITING) flush();
     },
-    clear() {
+    stop() {
       clearTimeout(frame);
       frame = undefined;
       waiting = [];

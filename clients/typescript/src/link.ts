@@ -17,12 +17,12 @@ const CONGESTED_BYTES = 16_384;
 const OPEN = 1;
 
 export interface Ears {
-  readonly onMessage: (message: Message) => void;
+  readonly message: (message: Message) => void;
   /** The connection is gone; the next dial is on its way. */
-  readonly onDown: () => void;
+  readonly down: () => void;
   /** The connection is gone for good. */
-  readonly onRefused: (refusal: Refusal) => void;
-  readonly onError: (error: PresenceError) => void;
+  readonly refused: (refusal: Refusal) => void;
+  readonly error: (error: PresenceError) => void;
 }
 
 export type Link = ReturnType<typeof openLink>;
@@ -59,7 +59,7 @@ export function openLink(options: PresenceOptions, ears: Ears) {
       if (/^[^\s<{"]+$/.test(fresh)) return fresh;
       throw "not a JWT"; // perhaps JSON, or the page of an error
     } catch (error) {
-      if (!isClosed) ears.onError({ code: "no_token", message: String(error) });
+      if (!isClosed) ears.error({ code: "no_token", message: String(error) });
       return null;
     } finally {
       clearTimeout(timer);
@@ -122,7 +122,7 @@ export function openLink(options: PresenceOptions, ears: Ears) {
   socket.addEventListener("open", heart.beat);
   socket.addEventListener(
     "error",
-    ({ message }) => message && ears.onError({ code: "no_connection", message }),
+    ({ message }) => message && ears.error({ code: "no_connection", message }),
   );
   socket.addEventListener("message", ({ data }) => {
     heart.heard();
@@ -131,21 +131,21 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     if (type === "welcome") failures = none;
     if (type === "token_refresh_required") refresh();
     if (type === "error") {
-      ears.onError(message);
+      ears.error(message);
       if (message.code === "token_mismatch") redial();
     }
-    ears.onMessage(message);
+    ears.message(message);
   });
   socket.addEventListener("close", ({ code, reason }) => {
-    heart.rest();
+    heart.stop();
     if (isClosed) return;
     isClosed = !!refusal;
     // Once a token may have run out in sleep; the second in a row is no accident.
     if (refusal || failures.unauthorized > 1) {
-      ears.onError({ code: "refused", message: `${code} ${reason}` });
+      ears.error({ code: "refused", message: `${code} ${reason}` });
     }
-    if (refusal) ears.onRefused(refusal);
-    else ears.onDown();
+    if (refusal) ears.refused(refusal);
+    else ears.down();
   });
 
   return {
@@ -162,7 +162,7 @@ export function openLink(options: PresenceOptions, ears: Ears) {
     /** Nothing is heard of it after this. */
     close() {
       isClosed = true;
-      heart.rest();
+      heart.stop();
       dialNow();
       socket.close();
     },

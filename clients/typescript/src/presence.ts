@@ -87,7 +87,7 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
       set({ me: message });
       if (!message.observe) voice.begin();
     }
-    inbox.put(message, message.type === "presence_snapshot");
+    inbox.add(message, message.type === "presence_snapshot");
   };
 
   const askAgain = () => {
@@ -103,7 +103,7 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
 
   const quiet = () => {
     voice.stop();
-    inbox.clear();
+    inbox.stop();
     clearTimeout(resyncTimer);
   };
 
@@ -122,25 +122,25 @@ export function createPresence<Data = RegisteredData, Cursor = RegisteredCursor>
     if (isVisible()) touch();
     set({ status: "connecting", refusal: null });
     link = openLink(options, {
-      onMessage: receive,
-      onDown: () => {
+      message: receive,
+      down: () => {
         quiet();
         if (getSnapshot().status === "online") set({ status: "reconnecting" });
         look();
       },
-      onRefused: (refusal) => end("refused", refusal),
-      onError,
+      refused: (refusal) => end("refused", refusal),
+      error: onError,
     });
     unwatch = watch(idleAfter, {
-      onInput: (event) => {
+      input: (event) => {
         touch();
         guide.input(event, stopFollowingOn);
       },
-      onAway: (away) => {
+      away: (away) => {
         isAway = away;
         beThere();
       },
-      onWake: (isLookedAt) => {
+      wake: (isLookedAt) => {
         if (isLookedAt) {
           touch();
           voice.speakUp();

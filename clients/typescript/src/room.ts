@@ -51,7 +51,7 @@ export function reduce<Data, Cursor>(
     if (members === room.members) members = new Map(members);
     return members as Map<string, Entry<Data>>;
   };
-  const point = (userId: string, cursor: Cursor | null | undefined) => {
+  const point = (userId: string, cursor?: Cursor | null) => {
     if (!cursor && !cursors.has(userId)) return;
     if (cursors === room.cursors) cursors = new Map(cursors);
     const map = cursors as Map<string, Cursor>;
@@ -91,7 +91,7 @@ export function reduce<Data, Cursor>(
       if (type !== "user_left") put(message);
       else if (members.has(userId)) {
         write().delete(userId);
-        point(userId, null);
+        point(userId);
       }
     }
   }

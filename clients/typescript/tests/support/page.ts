@@ -54,12 +54,12 @@ export async function enter(users: Message[] = [], options: Partial<PresenceOpti
   return { presence, socket };
 }
 
-const visibility = (state: string) => {
-  vi.spyOn(document, "visibilityState", "get").mockReturnValue(state as DocumentVisibilityState);
-  document.dispatchEvent(new Event("visibilitychange"));
+const turn = (isHidden: boolean) => {
+  vi.spyOn(document, "hidden", "get").mockReturnValue(isHidden);
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
 };
-export const hide = () => visibility("hidden");
-export const show = () => visibility("visible");
+export const hide = () => turn(true);
+export const show = () => turn(false);
 
 export const input = (
   type = "pointerdown",
