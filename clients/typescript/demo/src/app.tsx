@@ -36,7 +36,7 @@ export function App() {
       idleAfter={idleSeconds * 1000}
       onError={({ code, message }) => {
         if (code.startsWith("no_")) setTrouble(UNREACHABLE);
-        else console.warn(code, message);
+        else if (code !== "refused") console.warn(code, message); // the page shows a refusal
       }}
     >
       <ColourProvider>
