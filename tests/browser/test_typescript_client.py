@@ -151,14 +151,17 @@ def test_a_lost_connection_comes_back_as_the_same_and_says_everything_again(
 
 def test_everybody_is_back_after_the_server_was_killed(open_page: Open, server: Server) -> None:
     ann, bob = open_page("ann", "/a"), open_page("bob", "/b")
-    ann.expect_places(ann="/a", bob="/b")
+    for window in (ann, bob):
+        window.expect_places(ann="/a", bob="/b")
     server.process.kill()
     server.wait()
-    for window in (ann, bob):
-        window.wait_for("statuses.at(-1) === 'reconnecting'")
-        window.expect_places(ann="/a", bob="/b")
-    bob.go("/meanwhile")
-    server.start()
+    try:
+        for window in (ann, bob):
+            window.wait_for("statuses.at(-1) === 'reconnecting'")
+            window.expect_places(ann="/a", bob="/b")
+        bob.go("/meanwhile")
+    finally:
+        server.start()  # the tests that follow have it, too
     for window in (ann, bob):
         window.expect_status("online")
         window.expect_places(ann="/a", bob="/meanwhile")

@@ -28,10 +28,11 @@ export function createInbox<T>(take: (messages: T[]) => void) {
       // A hidden page's timers hardly run: what waits is bounded.
       if (!frame || isUrgent || waiting.length > MOST_WAITING) flush();
     },
+    /** What has come is taken; nothing is left to do. */
     stop() {
+      if (waiting.length) flush();
       clearTimeout(frame);
       frame = undefined;
-      waiting = [];
     },
   };
 }

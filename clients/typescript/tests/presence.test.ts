@@ -327,6 +327,15 @@ describe("what the room looks like", () => {
     expect(presence.getSnapshot().status).toBe("closed");
   });
 
+  test("what came in the moment before a loss is in the roster that stays", async () => {
+    const { presence, socket } = await enter([ME, ANN]);
+    await pass(100);
+    socket.say(changed(3, "ann", { currentPath: "/1" }), changed(4, "ann", { currentPath: "/2" }));
+    socket.shut(1006);
+    const { members, status } = presence.getSnapshot();
+    expect([members.get("ann")?.currentPath, status]).toEqual(["/2", "reconnecting"]);
+  });
+
   test("the roster stays while it reconnects, and the next snapshot leaves no ghost", async () => {
     const { presence, socket } = await enter([ME, ANN]);
     socket.shut(1006);
