@@ -2,15 +2,13 @@
 
 import json
 import tarfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.clients.typescript_package import CLIENT, Project, install
-from tests.clients.typescript_page import chromium, serve, visit
+from tests.clients.typescript_package import CLIENT, Project
+from tests.clients.typescript_page import serve, visit
 from tests.support.peer import pump
 from tests.support.server import Server, token
 
@@ -20,19 +18,6 @@ CORE = """
 import { connectPresence } from "@presence-server/client";
 connectPresence(globalThis.options);
 """
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """An application with the packed client installed."""
-    return install(tmp_path_factory.getbasetemp() / "typescript-client")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests here."""
-    async with chromium() as browser:
-        yield browser
 
 
 # The tarball

@@ -3,16 +3,14 @@
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.clients.typescript_package import CLIENT, Bundle, Project, install, run
-from tests.clients.typescript_page import chromium, serve, visit
+from tests.clients.typescript_package import CLIENT, Bundle, Project, run
+from tests.clients.typescript_page import serve, visit
 from tests.support.peer import pump
 from tests.support.server import ROOM, SECRET, Server, address
 
@@ -33,19 +31,6 @@ OPTIONS = f"""{{
   room: "{ROOM}",
   token: async () => (await fetch("/presence-token")).text(),
 }}"""
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """An application with the packed client installed."""
-    return install(tmp_path_factory.getbasetemp() / "typescript-client")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for all tests here."""
-    async with chromium() as browser:
-        yield browser
 
 
 def example(name: str, server: Server | None = None) -> str:
