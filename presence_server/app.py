@@ -43,8 +43,13 @@ CLOCKS: Final = Clocks(
 def options(settings: Settings) -> Options:
     """What of the settings concerns the gateway."""
     return Options(
-        room=RoomLimits(settings.room_size, settings.user_connections),
+        room=RoomLimits(settings.room_size, settings.user_connections, settings.room_connections),
         max_connections=settings.max_connections,
+        user_total=settings.user_total,
+        address_connections=settings.address_connections,
+        address_attempts=settings.address_attempts,
+        trusted_proxies=settings.trusted_proxies,
+        overload_lag=settings.overload_lag,
         max_message=settings.message_size,
         buffer_limit=settings.buffer_limit,
         ping_interval=settings.ping_interval,

@@ -48,6 +48,7 @@ class Metrics:
         self._now()
         self._traffic()
         self._health()
+        self._safety()
 
     def _now(self) -> None:
         self.connections = self._gauge("presence_connections", "Open connections now.")
@@ -111,6 +112,30 @@ class Metrics:
         )
         build = Info("presence_build", "The version that runs.", registry=self.registry)
         build.info({"version": __version__, "python": platform.python_version()})
+
+    def _safety(self) -> None:
+        self.refusals_held = self._counter(
+            "presence_refusals_held", "Refusals held back, after many failures from one address."
+        )
+        self.removals = self._counter(
+            "presence_removals", "What operators removed: a user, a room, one everywhere.", ["kind"]
+        )
+        self.keys = self._gauge("presence_keys", "Keys that a token may be signed with.")
+        self.jwks_fetches = self._counter(
+            "presence_jwks_fetches", "Fetches of the issuer's keys, by result.", ["result"]
+        )
+        self.reloads = self._counter(
+            "presence_reloads", "Times that settings were read again, by result.", ["result"]
+        )
+        self.webhook_posts = self._counter(
+            "presence_webhook_posts", "Requests to the webhook, by result.", ["result"]
+        )
+        self.webhook_dropped = self._counter(
+            "presence_webhook_dropped", "Events that the webhook was not told in the end."
+        )
+        self.webhook_waiting = self._gauge(
+            "presence_webhook_waiting", "Events that wait for the webhook now."
+        )
 
     def watch(
         self,

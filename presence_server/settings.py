@@ -10,9 +10,11 @@ import os
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -41,6 +43,7 @@ CLIENTS: Final = {"PRESENCE_URL", "PRESENCE_TOKEN"}
 """What the Python client reads: no setting, and no misspelt one either."""
 
 MIN_ADMIN_KEY: Final = 16
+MIN_WEBHOOK_SECRET: Final = 24
 
 
 class SettingsRefused(Exception):
@@ -65,8 +68,24 @@ def _check_origin(origin: str) -> str:
     return origin
 
 
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("this is no http or https address")
+    return url
+
+
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
+HttpUrl = Annotated[str, AfterValidator(_check_url)]
+
+
+def _check_length(name: str, secret: SecretStr | None, least: int) -> None:
+    if secret is not None and len(secret.get_secret_value().encode()) < least:
+        raise ValueError(f"{PREFIX}{name} needs at least {least} bytes")
 
 
 class Settings(BaseSettings):
@@ -95,8 +114,13 @@ class Settings(BaseSettings):
         None, description="secret of at least 32 bytes that signs tokens (HS256)"
     )
     jwt_public_key: str | None = Field(
-        None, description="public key, the PEM text itself (RS256, ES256 or EdDSA, as the key says)"
+        None,
+        description="public keys, the PEM text itself (RS256, ES256 or EdDSA, as each key says)",
     )
+    jwt_key_file: Path | None = Field(
+        None, description="a file with keys: a JWK Set, PEM public keys, or a secret in each line"
+    )
+    jwks_url: HttpUrl | None = Field(None, description="where your issuer serves its JWK Set")
     jwt_issuer: str | None = Field(None, description="`iss` that tokens must have")
     jwt_audience: str | None = Field(None, description="`aud` that tokens must have")
     allowed_origins: Origins = Field(
@@ -125,18 +149,45 @@ class Settings(BaseSettings):
         False, description="compress what a room is told, for clients that offer it"
     )
     room_size: int = Field(10_000, ge=1, description="users in one room")
+    room_connections: int = Field(
+        20_000, ge=1, description="connections to one room, observers included"
+    )
     user_connections: int = Field(32, ge=1, description="connections of one user in one room")
+    user_total: int = Field(256, ge=1, description="connections of one user in all rooms")
     max_connections: int = Field(100_000, ge=1, description="connections in total")
+    address_connections: int = Field(
+        0, ge=0, description="connections from one address; 0 is no limit"
+    )
+    address_attempts: int = Field(
+        0, ge=0, le=1_000_000, description="attempts a minute from one address; 0 is no limit"
+    )
+    trusted_proxies: Networks = Field(
+        (), description="proxies whose X-Forwarded-For counts, by commas, e.g. 10.0.0.0/8"
+    )
+    overload_lag: float = Field(
+        1,
+        ge=0,
+        le=60,
+        description="seconds that the event loop may lag before newcomers are refused; 0 is never",
+    )
     rate: float = Field(100, ge=1, le=10_000, description="messages a second of one connection")
     burst: float = Field(200, ge=1, le=100_000, description="messages it may send at once")
+    webhook_url: HttpUrl | None = Field(
+        None, description="where to post who comes to and goes from which room"
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="secret that signs what is posted, at least 24 bytes"
+    )
+    webhook_debounce: float = Field(
+        3, ge=0, le=600, description="seconds a change must last to be posted"
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        if self.jwt_secret is not None and self.jwt_public_key is not None:
-            raise ValueError("PRESENCE_JWT_SECRET and PRESENCE_JWT_PUBLIC_KEY exclude each other")
-        key = self.admin_key
-        if key is not None and len(key.get_secret_value().encode()) < MIN_ADMIN_KEY:
-            raise ValueError(f"PRESENCE_ADMIN_KEY needs at least {MIN_ADMIN_KEY} bytes")
+        _check_length("ADMIN_KEY", self.admin_key, MIN_ADMIN_KEY)
+        _check_length("WEBHOOK_SECRET", self.webhook_secret, MIN_WEBHOOK_SECRET)
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise ValueError("PRESENCE_WEBHOOK_URL needs PRESENCE_WEBHOOK_SECRET to sign with")
         return self
 
     @classmethod

@@ -88,10 +88,21 @@ def test_every_setting_can_be_given_in_each_of_the_three_ways(source: Source) ->
         "message_size": "2000",
         "buffer_limit": "70000",
         "room_size": "3",
+        "room_connections": "3",
         "user_connections": "3",
+        "user_total": "3",
         "max_connections": "3",
+        "address_connections": "3",
+        "address_attempts": "3",
+        "trusted_proxies": "127.0.0.1 10.0.0.0/8 ::1",
+        "overload_lag": "1.5",
         "rate": "1.5",
         "burst": "1.5",
+        "jwt_key_file": "keys.json",
+        "jwks_url": "https://issuer.example/keys.json",
+        "webhook_url": "https://app.example/presence",
+        "webhook_secret": "w" * 24,
+        "webhook_debounce": "1.5",
     }
     left_out = {"config", "jwt_public_key"}
     assert set(given) >= set(Settings.model_fields) - left_out - OPTIONAL
@@ -220,10 +231,16 @@ def test_a_file_that_is_missing_or_broken_is_refused(source: Source, tmp_path: P
     assert source.refusal("--config", str(broken)).startswith("config: ")
 
 
-def test_two_keys_at_once_are_refused(source: Source) -> None:
-    line = source.refusal("--jwt-secret", SECRET, "--jwt-public-key", "x")
-    assert "PRESENCE_JWT_SECRET" in line
-    assert "PRESENCE_JWT_PUBLIC_KEY" in line
+def test_keys_of_several_kinds_may_be_given_at_once(source: Source) -> None:
+    settings = source.load("--jwt-secret", SECRET, "--jwt-public-key", "x")
+    assert (settings.jwt_public_key, settings.jwt_key_file) == ("x", None)
+
+
+def test_a_webhook_needs_an_address_and_a_secret_of_some_length(source: Source) -> None:
+    url = "--webhook-url", "https://app.example/presence"
+    assert "PRESENCE_WEBHOOK_SECRET" in source.refusal(*url)
+    assert "24 bytes" in source.refusal(*url, "--webhook-secret", "w" * 23)
+    assert "no http or https" in source.refusal("--webhook-url", "ftp://app.example/presence")
 
 
 def test_a_secret_is_never_shown(source: Source) -> None:

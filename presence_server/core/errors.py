@@ -1,7 +1,7 @@
 """What the core refuses: a connection (with a close code) or a message (with an error code)."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from presence_server.core.close_codes import Close
 
@@ -38,13 +38,48 @@ class BadMessage(Exception):
         self.of = of
 
 
+class Limit(StrEnum):
+    """Everything that there can be too much of; the metric of refusals is labelled with it."""
+
+    CONNECTIONS = "connections"
+    DESCRIPTORS = "descriptors"
+    OVERLOAD = "overload"
+    ADDRESS_CONNECTIONS = "address_connections"
+    ADDRESS_ATTEMPTS = "address_attempts"
+    USER_TOTAL = "user_total"
+    USER_CONNECTIONS = "user_connections"
+    ROOM_USERS = "room_users"
+    ROOM_CONNECTIONS = "room_connections"
+    TAKEOVERS = "takeovers"
+
+
+_SAYS: Final = {
+    Limit.CONNECTIONS: "too many connections",
+    Limit.DESCRIPTORS: "out of file descriptors",
+    Limit.OVERLOAD: "server is overloaded",
+    Limit.ADDRESS_CONNECTIONS: "too many connections from this address",
+    Limit.ADDRESS_ATTEMPTS: "too many attempts from this address",
+    Limit.USER_TOTAL: "too many connections of this user in all rooms",
+    Limit.USER_CONNECTIONS: "too many connections of this user",
+    Limit.ROOM_USERS: "room is full",
+    Limit.ROOM_CONNECTIONS: "too many connections to this room",
+    Limit.TAKEOVERS: "too many takeovers",
+}
+
+
 class Refused(Exception):
     """A connection that may not join: close it with `code` and `reason`."""
 
-    def __init__(self, code: Close, reason: str) -> None:
+    def __init__(self, code: Close, reason: str, limit: Limit | None = None) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.limit = limit
+
+
+def too_many(limit: Limit) -> Refused:
+    """The refusal of a connection that is one too many."""
+    return Refused(Close.TOO_MANY, _SAYS[limit], limit)
 
 
 class TokenRefused(Exception):

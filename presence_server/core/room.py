@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from presence_server.core.close_codes import Close, LeaveReason
+from presence_server.core.close_codes import LeaveReason
 from presence_server.core.entry import NOWHERE, Entry, Identity, Place, Profile, encode_body
-from presence_server.core.errors import Refused
+from presence_server.core.errors import Limit, too_many
 from presence_server.core.events import (
     Changed,
     CursorMoved,
@@ -36,6 +36,7 @@ class RoomLimits(NamedTuple):
 
     members: int
     connections_per_user: int
+    connections: int
 
 
 class Seat:
@@ -112,13 +113,22 @@ class Admission(NamedTuple):
 
 
 class Room:
-    """One room, pure."""
+    """One room, pure. `connections` is how many seats are taken; `limits` may be set anew."""
 
-    __slots__ = ("_limits", "_members", "_observers", "_spoken", "_tabs_opened", "seq")
+    __slots__ = (
+        "_members",
+        "_observers",
+        "_spoken",
+        "_tabs_opened",
+        "connections",
+        "limits",
+        "seq",
+    )
 
     def __init__(self, limits: RoomLimits) -> None:
         self.seq = 0
-        self._limits = limits
+        self.limits = limits
+        self.connections = 0
         self._members: dict[str, Member] = {}
         self._observers: dict[str, list[Seat]] = {}
         self._tabs_opened = 0
@@ -132,12 +142,6 @@ class Room:
     def is_empty(self) -> bool:
         """Whether no seat is taken, an observer's included."""
         return not self._members and not self._observers
-
-    @property
-    def connections(self) -> int:
-        """How many seats are taken."""
-        tabs = sum(len(member.tabs) for member in self._members.values())
-        return tabs + sum(len(seats) for seats in self._observers.values())
 
     def entries(self) -> Iterator[Entry]:
         """The members' entries, first to join first."""
@@ -197,6 +201,7 @@ class Room:
         if seat not in member.tabs:
             return []
         member.tabs.remove(seat)
+        self.connections -= 1
         events: list[Event] = [TabEnded(member.user_id, seat.number, reason)]
         if member.tabs:
             return events + self._settle(member)
@@ -249,15 +254,18 @@ class Room:
     def _check_caps(self, identity: Identity, leaving: Seat | None) -> None:
         """Refuse before anything has changed; `leaving` is about to give up its seat."""
         taken = len(self.seats(identity.user_id)) - (leaving is not None)
-        if taken >= self._limits.connections_per_user:
-            raise Refused(Close.TOO_MANY, "too many connections of this user")
+        if taken >= self.limits.connections_per_user:
+            raise too_many(Limit.USER_CONNECTIONS)
+        if self.connections - (leaving is not None) >= self.limits.connections:
+            raise too_many(Limit.ROOM_CONNECTIONS)
         is_new = not identity.observe and identity.user_id not in self._members
-        if is_new and len(self._members) >= self._limits.members:
-            raise Refused(Close.TOO_MANY, "room is full")
+        if is_new and len(self._members) >= self.limits.members:
+            raise too_many(Limit.ROOM_USERS)
 
     def _open(
         self, holder: object, identity: Identity, connection_id: str, now_ms: int
     ) -> tuple[Seat, list[Event]]:
+        self.connections += 1
         if identity.observe:
             seat = Seat(holder, identity, connection_id)
             self._observers.setdefault(identity.user_id, []).append(seat)
@@ -296,6 +304,7 @@ class Room:
         seats = self._observers.get(user_id, [])
         if seat in seats:
             seats.remove(seat)
+            self.connections -= 1
             if not seats:
                 del self._observers[user_id]
 
@@ -330,5 +339,5 @@ def _count_takeover(old: Seat, now: float) -> tuple[float, ...]:
     """When the seat was taken over of late, this time included."""
     recent = tuple(at for at in old.takeovers if now - at < TAKEOVER_WINDOW_S)
     if len(recent) >= MAX_TAKEOVERS:
-        raise Refused(Close.TOO_MANY, "too many takeovers")
+        raise too_many(Limit.TAKEOVERS)
     return (*recent, now)

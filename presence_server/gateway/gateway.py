@@ -6,7 +6,7 @@ from typing import Final
 from websockets.http11 import Request, Response
 
 from presence_server.core.close_codes import Close
-from presence_server.core.errors import Refused
+from presence_server.core.errors import Limit, Refused, too_many
 from presence_server.core.room import Room
 from presence_server.gateway.attempts import FailedAttempts
 from presence_server.gateway.connection import Connection
@@ -27,7 +27,7 @@ _REASONS: Final = {
     Close.BAD_REQUEST: "address",
     Close.FORBIDDEN: "forbidden",
     Close.NO_SUCH_PARTY: "party",
-    Close.TOO_MANY: "limit",
+    Close.REMOVED: "removed",
     Close.RESTART: "draining",
 }
 
@@ -127,11 +127,12 @@ class Gateway:
         """
         metrics, clocks = self.context.metrics, self.context.clocks
         if refused.code is not Close.UNAUTHORIZED:
-            metrics.refused.labels(_REASONS[refused.code]).inc()
+            metrics.refused.labels(refused.limit or _REASONS[refused.code]).inc()
             return 0.0
         metrics.refused.labels(refused.reason).inc()
         if not self._attempts.is_too_many(connection.peer(), clocks.monotonic()):
             return 0.0
+        metrics.refusals_held.inc()
         return HOLD_MIN_S + (HOLD_MAX_S - HOLD_MIN_S) * clocks.random()
 
     # How
@@ -160,7 +161,7 @@ class Gateway:
         is_known = connection_id and room.room.find(user_id, connection_id)
         room.forget_if_empty()
         if not is_known:
-            raise Refused(Close.TOO_MANY, "too many connections")
+            raise too_many(Limit.CONNECTIONS)
 
     def _new_fanout(self, room: Room) -> Fanout:
         context = self.context

@@ -1,6 +1,7 @@
 """What the gateway needs of others, as small as it can be."""
 
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, NamedTuple, Protocol
 
 from presence_server.core.claims import Claims
@@ -57,6 +58,11 @@ class Options(NamedTuple):
 
     room: RoomLimits
     max_connections: int
+    user_total: int
+    address_connections: int
+    address_attempts: int
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    overload_lag: float
     max_message: int
     buffer_limit: int
     ping_interval: float

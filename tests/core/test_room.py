@@ -13,7 +13,7 @@ from presence_server.core.events import Changed, CursorMoved, Event, Joined, Lef
 from presence_server.core.permissions import Role
 from presence_server.core.room import Room, RoomLimits, Seat, Tab
 
-LIMITS = RoomLimits(members=100, connections_per_user=4)
+LIMITS = RoomLimits(members=100, connections_per_user=4, connections=1_000)
 
 
 def identity(
@@ -201,7 +201,7 @@ def test_a_takeover_that_changes_observe_ends_the_old_one_first() -> None:
 
 
 def test_a_takeover_that_is_refused_changes_nothing() -> None:
-    sitting = Sitting(RoomLimits(members=1, connections_per_user=4))
+    sitting = Sitting(RoomLimits(members=1, connections_per_user=4, connections=1_000))
     sitting.join("ann", "p1")
     watcher = sitting.join("bob", "p1", observe=True)
     with pytest.raises(Refused):
@@ -254,7 +254,7 @@ def test_a_token_that_allows_less_clears_what_was_allowed() -> None:
 
 
 def test_limits_hold_for_connections_of_a_user_observers_included() -> None:
-    sitting = Sitting(RoomLimits(members=9, connections_per_user=2))
+    sitting = Sitting(RoomLimits(members=9, connections_per_user=2, connections=1_000))
     sitting.join("ann", "p1")
     sitting.join("ann", "p2", observe=True)
     with pytest.raises(Refused):

@@ -38,7 +38,7 @@ class Convergence(RuleBasedStateMachine):
 
     @initialize(grace=st.sampled_from([0.0, 3.0]), seed=st.integers(0, 99))
     def begin(self, grace: float, seed: int) -> None:
-        limits = RoomLimits(members=3, connections_per_user=3)
+        limits = RoomLimits(members=3, connections_per_user=3, connections=7)
         options = OPTIONS._replace(leave_grace=grace, room=limits, compression=True)
         self.world = World(options, seed=seed)
 

@@ -94,7 +94,9 @@ def test_a_page_that_mounts_twice_is_one_member_without_a_gap() -> None:
 
 
 def test_a_full_room_takes_the_second_tab_of_a_member_but_no_further_user() -> None:
-    world = World(OPTIONS._replace(room=RoomLimits(members=2, connections_per_user=8)))
+    world = World(
+        OPTIONS._replace(room=RoomLimits(members=2, connections_per_user=8, connections=1_000))
+    )
     world.join("ann", "p1")
     world.join("bob", "p1")
     assert world.join("ann", "p2").closed is None
@@ -102,7 +104,9 @@ def test_a_full_room_takes_the_second_tab_of_a_member_but_no_further_user() -> N
 
 
 def test_joins_in_the_same_turn_do_not_overshoot_the_cap() -> None:
-    world = World(OPTIONS._replace(room=RoomLimits(members=3, connections_per_user=8)))
+    world = World(
+        OPTIONS._replace(room=RoomLimits(members=3, connections_per_user=8, connections=1_000))
+    )
     crowd = [world.join(f"user-{number}", settle=False) for number in range(10)]
     world.settle()
     assert len(world.users()) == 3

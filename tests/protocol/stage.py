@@ -25,6 +25,7 @@ def options(settings: Mapping[str, Any]) -> Options:
     room = RoomLimits(
         members=given.pop("room_size", OPTIONS.room.members),
         connections_per_user=given.pop("user_connections", OPTIONS.room.connections_per_user),
+        connections=given.pop("room_connections", OPTIONS.room.connections),
     )
     size = given.pop("message_size", OPTIONS.max_message)
     return OPTIONS._replace(room=room, max_message=size, **given)

@@ -31,8 +31,13 @@ ROOM = "presence-acme"
 EPOCH = 1_800_000_000.0
 
 OPTIONS = Options(
-    room=RoomLimits(members=1_000, connections_per_user=8),
+    room=RoomLimits(members=1_000, connections_per_user=8, connections=20_000),
     max_connections=10_000,
+    user_total=1_000,
+    address_connections=0,
+    address_attempts=0,
+    trusted_proxies=(),
+    overload_lag=0.0,
     max_message=16_384,
     buffer_limit=65_536,
     ping_interval=10.0,
