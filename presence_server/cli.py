@@ -2,8 +2,10 @@
 
 import argparse
 import errno
+import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, NoReturn, get_args
 
 from pydantic import SecretStr
@@ -11,8 +13,8 @@ from pydantic import SecretStr
 from presence_server import __version__, app, demo, tokens
 from presence_server.core.errors import TokenRefused
 from presence_server.core.permissions import Role
-from presence_server.gateway.tokens import KeyRefused, secret_key
-from presence_server.settings import SettingsRefused, add_flags, load
+from presence_server.gateway.keys import KeyRefused, secret_key
+from presence_server.settings import Settings, SettingsRefused, add_flags, load
 
 EXIT_USAGE: Final = 2
 
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for add in (_add_serve, _add_token, _add_demo):
         add(commands)
     parsed = parser.parse_args(arguments)
+    _configure_log()
     try:
         parsed.run(parsed)
     except SettingsRefused as refused:
@@ -44,6 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hint = " (see --port and --admin-port)" if error.errno == errno.EADDRINUSE else ""
         sys.stderr.write(f"presence-server: {error.strerror or error}{hint}\n")
         sys.exit(1)
+
+
+def _configure_log() -> None:
+    """One plain line on stderr for each record, unless whoever embeds us has set up another."""
+    logging.basicConfig(format="presence-server: %(message)s")
+    logging.getLogger("presence_server").setLevel(logging.INFO)
 
 
 def _announce(line: str) -> None:
@@ -59,7 +68,12 @@ def _add_serve(commands: Any) -> None:
         allow_abbrev=False,
     )
     source = add_flags(parser)
-    parser.set_defaults(run=lambda parsed: app.run(load(source, parsed), _announce))
+
+    def run(parsed: argparse.Namespace) -> None:
+        read = partial(load, source, parsed)
+        app.run(read(), _announce, read_again=read)
+
+    parser.set_defaults(run=run)
 
 
 def _add_demo(commands: Any) -> None:
@@ -75,9 +89,13 @@ def _add_demo(commands: Any) -> None:
 
     def run(parsed: argparse.Namespace) -> None:
         secret = demo.new_secret()
-        own = {"jwt_secret": SecretStr(secret), "jwt_public_key": None}
-        settings = load(source, parsed).model_copy(update=own)
-        app.run(settings, _announce, demo.handlers(secret))
+        others = dict.fromkeys(("jwt_public_key", "jwt_key_file", "jwks_url"))
+        own = {"jwt_secret": SecretStr(secret), **others}
+
+        def read() -> Settings:
+            return load(source, parsed).model_copy(update=own)
+
+        app.run(read(), _announce, demo.handlers(secret), read)
 
     parser.set_defaults(run=run)
 

@@ -88,3 +88,11 @@ class TokenRefused(Exception):
     def __init__(self, fault: TokenFault) -> None:
         super().__init__(fault)
         self.fault: TokenFault = fault
+
+
+class KeyUnknown(TokenRefused):
+    """A token that is refused unless the key of its `kid`, which may be on its way, says not."""
+
+    def __init__(self, kid: str) -> None:
+        super().__init__("token_invalid")
+        self.kid = kid

@@ -6,37 +6,30 @@ follows a Close.
 """
 
 import asyncio
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from websockets.frames import Frame, Opcode
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, Event
-from websockets.typing import BytesLike
 
 from presence_server.core.close_codes import TABLE, Close, LeaveReason
-from presence_server.core.errors import BadMessage, ErrorCode, Refused
+from presence_server.core.errors import KeyUnknown, Refused
+from presence_server.gateway.early import TIMEOUT_S, Early
 from presence_server.gateway.frames import PING_FRAME
-from presence_server.gateway.intake import Intake
+from presence_server.gateway.intake import READ_BUFFER, READ_VIEW, READ_VIEW_DEFLATED, Intake
 from presence_server.gateway.outbox import Outbox
+from presence_server.gateway.parts import Parts
 from presence_server.gateway.ports import NEVER
 from presence_server.gateway.pulse import Beat, Pulse
 from presence_server.gateway.reception import Reception
-from presence_server.gateway.session import Session
 from presence_server.gateway.upgrade import Upgrade
-from presence_server.gateway.wire import Received, Wire
+from presence_server.gateway.wire import Wire
 
-MAX_FRAGMENTS: Final = 64
-READ_SIZE: Final = 8_192
-"""Bytes taken at a time: no more than 1,400 frames, so that no flood holds the loop for long."""
-READ_SIZE_DEFLATED: Final = 1_024
-"""The same for one whose messages may become a hundred times as long."""
+if TYPE_CHECKING:
+    from presence_server.gateway.session import Session
+
 ABNORMAL: Final = 1006
-
-_READ_BUFFER = bytearray(READ_SIZE)
-_READ_VIEW = memoryview(_READ_BUFFER)
-_READ_VIEW_DEFLATED = _READ_VIEW[:READ_SIZE_DEFLATED]
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -44,10 +37,11 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline",
-        "_fragments",
+        "_early",
         "_intake",
         "_is_close_sent",
         "_is_ended",
+        "_parts",
         "_pulse",
         "_reception",
         "_wire",
@@ -59,7 +53,8 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
         self._wire = Wire(reception.context.options.max_message)
-        self._fragments: list[BytesLike] | None = None
+        self._early: Early | None = None  # unless its token waits for its key
+        self._parts: Parts | None = None
         self._intake: Intake
         self._is_ended = False
         self._is_close_sent = False
@@ -85,26 +80,27 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Where to read to."""
-        return _READ_VIEW_DEFLATED if self.outbox.is_deflated else _READ_VIEW
+        return READ_VIEW_DEFLATED if self.outbox.is_deflated else READ_VIEW
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came: a request, then frames."""
         self._pulse.heard = True
         context, wire = self._reception.context, self._wire
         context.metrics.bytes_received.value += nbytes
-        received = wire.receive(_READ_BUFFER[:nbytes])
+        received = wire.receive(READ_BUFFER[:nbytes])
         for piece in received:
-            if isinstance(piece, bytes):
-                if self.session is not None and not self._is_ended:
-                    self.session.handle(piece)
-            else:
+            if not isinstance(piece, bytes):
                 self._take_other(piece)
+            elif self.session is not None and not self._is_ended:
+                self.session.handle(piece)
+            elif self._early is not None:
+                self._take_frame(Frame(Opcode.TEXT, piece))
         if wire.library is not None:
             self._send_pending()
             if wire.close_sent is not None:
                 # The client closed, or broke the protocol; what we closed has ended already.
                 self._end(wire.close_sent, "closed")
-        self._intake.took(len(received) + self._kilobytes(received, nbytes), context)
+        self._intake.took(received, nbytes, context)
 
     def eof_received(self) -> None:
         """Nothing more will come; without a Close frame before it, this is a loss."""
@@ -179,14 +175,6 @@ class Connection(asyncio.BufferedProtocol):
 
     # In
 
-    def _kilobytes(self, received: Sequence[Received], size: int) -> int:
-        """How much was read, in the sense of how long it takes to look at it."""
-        if self.outbox.is_deflated:
-            texts = [piece for piece in received if isinstance(piece, bytes)]
-            frames = [piece.data for piece in received if isinstance(piece, Frame)]
-            size = sum(map(len, [*texts, *frames]))
-        return size >> 10
-
     def _take_other(self, piece: Upgrade | Event) -> None:
         if isinstance(piece, Frame):
             self._take_frame(piece)
@@ -216,15 +204,35 @@ class Connection(asyncio.BufferedProtocol):
             request.headers.clear()
             request.path = ""
 
-    def _enter(self, request: Upgrade | Request) -> None:
+    def _enter(self, request: Upgrade | Request, *, may_wait: bool = True) -> None:
         try:
             upgrade = Upgrade.of(request) if isinstance(request, Request) else request
             self.session = self._reception.admit(self, upgrade)
+        except KeyUnknown as unknown:
+            if may_wait:
+                self._wait(upgrade, unknown)
+            else:
+                self._refuse(Refused(Close.UNAUTHORIZED, unknown.fault))
         except Refused as refused:
             self._refuse(refused)
-            return
-        self._deadline = NEVER
-        self.visit_by(self._pulse.due(0.0, 0.0))
+        else:
+            self._deadline = NEVER
+            self.visit_by(self._pulse.due(0.0, 0.0))
+
+    def _wait(self, upgrade: Upgrade, unknown: KeyUnknown) -> None:
+        self.outbox.flush()
+        self._set_deadline(TIMEOUT_S)
+        waiter = self._reception.context.verifier.learn(unknown, self._decide)
+        self._early = Early(upgrade, waiter)
+
+    def _decide(self) -> None:
+        """The key that was missing is known, or can't be had: let the client in, or not."""
+        early, self._early = self._early, None
+        assert early is not None  # noqa: S101 - nobody is called who does not wait
+        self._enter(early.upgrade, may_wait=False)
+        for frame in early.said:
+            self._take_frame(frame)
+        self._intake.read_again()
 
     def _answer_last(self, response: Response | None) -> None:
         """Bytes that came with the request have ended the connection before it began."""
@@ -245,28 +253,17 @@ class Connection(asyncio.BufferedProtocol):
             self.close(refused.code, refused.reason)
 
     def _take_frame(self, frame: Frame) -> None:
-        if self.session is None or self._is_ended:
+        if self._early is not None:
+            self._early.keep(frame, self, self._intake)
+        elif self.session is None or self._is_ended:
             return
-        opcode = frame.opcode
-        if opcode is Opcode.TEXT and frame.fin:
-            self.session.handle(frame.data)
-        elif opcode is Opcode.TEXT:
-            self._fragments = [frame.data]
-        elif opcode is Opcode.CONT and self._fragments is not None:
-            self._take_fragment(self.session, self._fragments, frame)
-        elif opcode is Opcode.BINARY:
-            bad = BadMessage(ErrorCode.UNSUPPORTED_DATA, "messages are text")
-            self.session.complain(bad, self._reception.context.clocks.monotonic())
-        elif opcode is Opcode.PONG:
+        elif frame.opcode is Opcode.PONG:
             self._take_pong()
-
-    def _take_fragment(self, session: Session, fragments: list[BytesLike], frame: Frame) -> None:
-        fragments.append(frame.data)
-        if frame.fin:
-            self._fragments = None
-            session.handle(b"".join(fragments))
-        elif len(fragments) >= MAX_FRAGMENTS:
-            self.close(Close.TOO_BIG, "too many fragments")
+        elif frame.opcode in DATA_OPCODES:
+            if self._parts is None:
+                self._parts = Parts()
+            now = self._reception.context.clocks.monotonic()
+            self._parts.take(frame, self.session, self, now)
 
     def _take_pong(self) -> None:
         context = self._reception.context
@@ -306,6 +303,9 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_ended:
             return
         self._is_ended = True
+        if self._early is not None:
+            self._early.waiter.cancel()
+            self._early = None
         if self.session is not None or code != ABNORMAL:
             self._reception.context.metrics.count_close(code)
         if self.session is None:

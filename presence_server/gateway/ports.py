@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final, NamedTuple, Protocol
 
 from presence_server.core.claims import Claims
+from presence_server.core.errors import KeyUnknown
 from presence_server.core.events import Event
 from presence_server.core.room import RoomLimits
 
@@ -43,7 +44,20 @@ class Verifier(Protocol):
     """Says what a token is worth."""
 
     def verify(self, token: str, now_s: float) -> Claims:
-        """The token's claims at wall-clock time `now_s`; raises `TokenRefused`."""
+        """The token's claims at wall-clock time `now_s`; raises `TokenRefused`.
+
+        It is a `KeyUnknown` if the answer may be another soon: then `learn`, and verify once more.
+        """
+
+    def learn(self, unknown: KeyUnknown, then: Callable[[], object]) -> Timer:
+        """Have `then` called once when it is settled whether there is a key; it must not raise."""
+
+
+class KeySource(Protocol):
+    """Where keys come from that a verifier does not know yet."""
+
+    def learn(self, is_known: Callable[[], bool], then: Callable[[], object]) -> Timer:
+        """Have `then` called, once, when a key `is_known` or can't be had for now."""
 
 
 class Listener(Protocol):
@@ -58,6 +72,7 @@ class Options(NamedTuple):
 
     room: RoomLimits
     max_connections: int
+    max_sockets: int
     user_total: int
     address_connections: int
     address_attempts: int

@@ -29,7 +29,10 @@ class Reception(Protocol):
         """The extensions to agree on of those that are offered."""
 
     def admit(self, connection: "Connection", upgrade: Upgrade) -> Session:
-        """Seat an upgraded connection; raises `Refused`."""
+        """Seat an upgraded connection; raises `Refused`.
+
+        After a `KeyUnknown` it may be asked once more, when there is a key or won't be.
+        """
 
     def refusal_delay(self, connection: "Connection", refused: Refused) -> float:
         """Seconds to hold the closing of a refused connection; counts the refusal."""

@@ -1,90 +1,82 @@
 """Tokens: the signature by PyJWT, the claims by our own table.
 
-The algorithm follows from the configured key, never from the token (RFC 8725 §3.1).
+The algorithm follows from the configured key, never from the token (RFC 8725 §3.1): a token is
+tried with those keys alone whose algorithm is the one that its header names.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import orjson
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt import PyJWK, PyJWS, PyJWTError
-from jwt.algorithms import ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt import InvalidSignatureError, PyJWK, PyJWS, PyJWTError
 
 from presence_server.core.claims import Claims, Expected, read_claims
-from presence_server.core.errors import TokenRefused
+from presence_server.core.errors import KeyUnknown, TokenRefused
+from presence_server.gateway.keys import ALGORITHMS, MAX_KEYS, MAX_KID, PUBLIC, Keys
+from presence_server.gateway.ports import KeySource, Timer
 
-MIN_SECRET_BYTES: Final = 32
-MIN_RSA_BITS: Final = 2048
-MAX_HEADERS: Final = 16
+MAX_HEADERS: Final = 2 * MAX_KEYS
+MAX_HEADER: Final = 1_024
+"""Characters of a header that is worth remembering."""
 
-
-class KeyRefused(ValueError):
-    """A key that can't verify tokens safely; the message says why, never what it holds."""
-
-
-def secret_key(secret: str) -> PyJWK:
-    """A shared secret for HS256.
-
-    Raises:
-        KeyRefused: if it is short (RFC 7518 §3.2), or a PEM key that somebody could look up.
-
-    """
-    if "-----BEGIN" in secret:
-        raise KeyRefused("a PEM key is no secret: give a public key as the JWT public key")
-    size = len(secret.encode())
-    if size < MIN_SECRET_BYTES:
-        raise KeyRefused(f"a secret needs {MIN_SECRET_BYTES} bytes, this has {size}")
-    return PyJWK(HMACAlgorithm.to_jwk(secret, as_dict=True), "HS256")
-
-
-def public_key(pem: str) -> PyJWK:
-    """A public key in PEM, which stands for one algorithm.
-
-    Raises:
-        KeyRefused: if it isn't an RSA, P-256 or Ed25519 public key.
-
-    """
-    try:
-        key = load_pem_public_key(pem.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        raise KeyRefused("not a public key in PEM") from None
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
-        return PyJWK(RSAAlgorithm.to_jwk(key, as_dict=True), "RS256")
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return PyJWK(ECAlgorithm.to_jwk(key, as_dict=True), "ES256")
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return PyJWK(OKPAlgorithm.to_jwk(key, as_dict=True), "EdDSA")
-    raise KeyRefused(f"needs RSA of at least {MIN_RSA_BITS} bits, P-256 or Ed25519")
+_JWS: Final = PyJWS(algorithms=[*ALGORITHMS])
 
 
 class JwtVerifier:
-    """Verifies tokens with one key.
+    """Verifies tokens with any of its keys: `own` are configured, `learnt` the source's.
 
-    A header that came with a valid token is remembered: issuers put the same one on every token,
-    and all that remains to be looked at then are the signature and the claims.
+    A header that came with a valid token is remembered together with the keys for it: issuers put
+    the same one on every token, and all that remains to be looked at then are the signature and
+    the claims.
     """
 
-    def __init__(self, key: PyJWK, expected: Expected) -> None:
-        self._jws = PyJWS(algorithms=[key.algorithm_name])
-        self._key = key
+    def __init__(
+        self, own: Iterable[PyJWK], expected: Expected, source: KeySource | None = None
+    ) -> None:
         self._expected = expected
-        self._known_headers: set[str] = set()
+        self._source = source
+        self._own: Keys = tuple(own)
+        self._keys: Keys = self._own
+        self._known_headers: dict[str, Keys] = {}
+
+    def __len__(self) -> int:
+        """How many keys there are."""
+        return len(self._keys)
+
+    def reconfigure(
+        self, own: Iterable[PyJWK], expected: Expected, source: KeySource | None
+    ) -> None:
+        """Let other keys and claims count; what was learnt stays as long as the source does."""
+        learnt = self._keys[len(self._own) :] if source is self._source else ()
+        self._own = tuple(own)
+        self._expected = expected
+        self._source = source
+        self.learnt(learnt)
+
+    def learnt(self, keys: Keys) -> int:
+        """Replace what was learnt before; returns how many there is room for."""
+        self._keys = (self._own + keys)[:MAX_KEYS]
+        self._known_headers.clear()
+        return len(self._keys) - len(self._own)
+
+    def learn(self, unknown: KeyUnknown, then: Callable[[], object]) -> Timer:
+        """Have `then` called when it is settled whether the key can be had."""
+        assert self._source is not None  # noqa: S101 - without one no key is unknown
+        return self._source.learn(lambda: self._has(unknown.kid), then)
 
     def verify(self, token: str, now_s: float) -> Claims:
         """The claims of `token` at wall-clock time `now_s`.
 
         Raises:
+            KeyUnknown: if there is no key of its `kid`, but may be one soon: see `learn`.
             TokenRefused: if anything is wrong with it.
 
         """
         try:
             payload = self._payload_under_known_header(token)
             if payload is None:
-                payload = self._jws.decode(token, self._key)
-                self._remember_header(token)
+                payload = self._payload(token)
             claims = orjson.loads(payload)
         except (PyJWTError, ValueError, RecursionError):
             raise TokenRefused("token_invalid") from None
@@ -96,17 +88,54 @@ class JwtVerifier:
         """The payload of a valid token; None leaves it to the library to say what is wrong."""
         signed, _, signature = token.rpartition(".")
         header, _, payload = signed.partition(".")
-        if header not in self._known_headers:
+        keys = self._known_headers.get(header)
+        if keys is None:
             return None
         decoded, mac = _decode_segment(payload), _decode_segment(signature)
         if decoded is None or mac is None:
             return None
-        is_valid = self._key.Algorithm.verify(signed.encode(), self._key.key, mac)
-        return decoded if is_valid else None
+        message = signed.encode()
+        for key in keys:
+            if key.Algorithm.verify(message, key.key, mac):
+                return decoded
+        return None
 
-    def _remember_header(self, token: str) -> None:
-        if len(self._known_headers) < MAX_HEADERS:
-            self._known_headers.add(token.partition(".")[0])
+    def _payload(self, token: str) -> bytes:
+        """The payload of a token under a header that is new."""
+        header = _JWS.get_unverified_header(token)
+        kid = header.get("kid")
+        keys = self._candidates(header.get("alg"), kid)
+        for key in keys:
+            try:
+                payload: bytes = _JWS.decode(token, key)
+            except InvalidSignatureError:
+                continue
+            self._remember_header(token, keys)
+            return payload
+        if self._source is not None and kid is not None and self._may_learn(header):
+            raise KeyUnknown(kid)
+        raise TokenRefused("token_invalid")
+
+    def _candidates(self, algorithm: object, kid: str | None) -> Keys:
+        """The keys of an algorithm: those of the `kid` first, then those that have none."""
+        keys = [key for key in self._keys if key.algorithm_name == algorithm]
+        if kid is None:
+            return tuple(keys)
+        named = [key for key in keys if key.key_id == kid]
+        return (*named, *(key for key in keys if key.key_id is None))
+
+    def _may_learn(self, header: dict[str, Any]) -> bool:
+        """Whether the key for this header may be one that the source has, and we don't yet."""
+        kid = header["kid"]
+        return header.get("alg") in PUBLIC and len(kid) <= MAX_KID and not self._has(kid)
+
+    def _has(self, kid: str) -> bool:
+        return any(key.key_id == kid for key in self._keys)
+
+    def _remember_header(self, token: str, keys: Keys) -> None:
+        header = token.partition(".")[0]
+        if len(self._known_headers) < MAX_HEADERS and len(header) <= MAX_HEADER:
+            self._known_headers[header] = keys
 
 
 def _decode_segment(segment: str) -> bytes | None:

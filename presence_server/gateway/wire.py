@@ -198,7 +198,10 @@ class Wire:
     def answer(self, request: Request, response: Response | None) -> None:
         """Answer a request with `response`, or agree to an upgrade if it is a valid one."""
         library = self._ask_library()
-        library.send_response(response or library.accept(request))
+        said = response or library.accept(request)
+        if request.method == "HEAD":
+            said.body = b""  # RFC 9110 §9.3.2; the library's refusals have one
+        library.send_response(said)
 
     def reject(self, status: HTTPStatus, text: str) -> None:
         """Answer what came before a handshake, and end: what still comes is heard by nobody."""

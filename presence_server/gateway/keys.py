@@ -1,0 +1,189 @@
+"""Keys that verify tokens: read, judged, and bound to one algorithm each.
+
+A key is refused here or nowhere: what these functions return is safe to verify with. Each stands
+for the algorithm that follows from its type (RFC 8725 §3.1), and carries its `kid` if it has one.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt import PyJWK, PyJWTError
+from jwt.algorithms import ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+MIN_SECRET_BYTES: Final = 32
+MIN_RSA_BITS: Final = 2048
+MAX_RSA_BITS: Final = 8192
+"""Beyond it each token would take milliseconds."""
+MAX_KEYS: Final = 32
+"""In total: a token without a `kid` may have to be tried with each."""
+MAX_KID: Final = 256
+MAX_KEY_FILE: Final = 1_048_576
+
+ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
+PUBLIC: Final = ("RS256", "ES256", "EdDSA")
+"""What a key that anybody may read can verify."""
+
+Keys = tuple[PyJWK, ...]
+
+_PEM: Final = re.compile("-----BEGIN [^-]*-----.*?-----END [^-]*-----", re.DOTALL)
+_BEGIN: Final = "-----BEGIN"
+_HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
+_ALGORITHM_OF: Final = {"oct": "HS256", "RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
+
+
+class KeyRefused(ValueError):
+    """A key that can't verify tokens safely; the message says why, never what it holds."""
+
+
+def secret_key(secret: str) -> PyJWK:
+    """A shared secret for HS256.
+
+    Raises:
+        KeyRefused: if it is short (RFC 7518 §3.2), or a PEM key that somebody could look up.
+
+    """
+    return _secret(secret.encode(), None)
+
+
+def public_keys(text: str) -> Keys:
+    """The public keys of a PEM text, which may hold several.
+
+    Raises:
+        KeyRefused: if there is none, or one isn't an RSA, P-256 or Ed25519 public key.
+
+    """
+    blocks = _PEM.findall(text)
+    if not blocks or text.count(_BEGIN) != len(blocks):
+        raise KeyRefused("not a public key in PEM")
+    return tuple(_public_key(block) for block in blocks)
+
+
+def read_key_file(content: bytes) -> Keys:
+    """The keys of a file: a JWK Set, PEM public keys, or a secret in each line.
+
+    Raises:
+        KeyRefused: if there is none, or any of them is not safe.
+
+    """
+    if len(content) > MAX_KEY_FILE:
+        raise KeyRefused(f"more than {MAX_KEY_FILE} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise KeyRefused("the file is not text in UTF-8") from None
+    if text.lstrip().startswith(("{", "[")):
+        return _key_file_set(text)
+    if _BEGIN in text:
+        return public_keys(text)
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    if not lines:
+        raise KeyRefused("the file is empty")
+    return tuple(map(secret_key, lines))
+
+
+def published_keys(jwk_set: object) -> Keys:
+    """What can be used of a JWK Set that anybody may read (RFC 7517 §5 ignores the rest).
+
+    Secrets and private keys in it are no longer any: they are passed over.
+
+    Raises:
+        KeyRefused: if that is nothing.
+
+    """
+    found = []
+    for entry in _entries(jwk_set):
+        try:
+            key = _jwk(entry)
+        except KeyRefused:
+            continue
+        if key.algorithm_name in PUBLIC:
+            found.append(key)
+    if not found:
+        raise KeyRefused("the JWK Set has no key that can be used")
+    return tuple(found)
+
+
+def _key_file_set(text: str) -> Keys:
+    """The keys of our own JWK Set, where one that is passed over would be a mistake unnoticed."""
+    try:
+        entries = _entries(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, KeyRefused):
+            raise
+        raise KeyRefused("the file is not JSON") from None
+    if not entries:
+        raise KeyRefused("the JWK Set is empty")
+    return tuple(map(_jwk, entries))
+
+
+def _entries(jwk_set: object) -> Sequence[object]:
+    entries = jwk_set.get("keys") if isinstance(jwk_set, dict) else None
+    if not isinstance(entries, list):
+        raise KeyRefused('not a JWK Set: {"keys": […]}')
+    return entries
+
+
+def _jwk(entry: object) -> PyJWK:
+    """A key as a JWK (RFC 7517 §4), for signatures and our algorithms alone."""
+    if not isinstance(entry, dict):
+        raise KeyRefused("a key in the JWK Set is no object")
+    kind, kid = entry.get("kty"), entry.get("kid")
+    if kid is not None and (not isinstance(kid, str) or len(kid) > MAX_KID):
+        raise KeyRefused(f"a kid is a string of at most {MAX_KID} characters")
+    algorithm = _ALGORITHM_OF.get(kind) if isinstance(kind, str) else None
+    if algorithm is None or entry.get("alg", algorithm) != algorithm:
+        raise KeyRefused("a key is for RS256, ES256, EdDSA or HS256, as its type says")
+    operations = entry.get("key_ops", ["verify"])
+    if entry.get("use", "sig") != "sig" or not _has(operations, "verify"):
+        raise KeyRefused("a key is not for signatures")
+    if algorithm in PUBLIC and "d" in entry:
+        raise KeyRefused("a private key: give its public half")
+    return _parse(entry, algorithm, kid)
+
+
+def _parse(entry: Mapping[str, Any], algorithm: str, kid: str | None) -> PyJWK:
+    if len(str(entry.get("n", ""))) > MAX_RSA_BITS // 4:
+        raise KeyRefused(f"needs RSA of at most {MAX_RSA_BITS} bits")
+    try:
+        key = PyJWK(dict(entry), algorithm).key
+    except (PyJWTError, ValueError, TypeError, LookupError, UnsupportedAlgorithm):
+        raise KeyRefused("a key in the JWK Set can't be read") from None
+    return _secret(key, kid) if algorithm == "HS256" else _bound(key, kid)
+
+
+def _secret(secret: bytes, kid: str | None) -> PyJWK:
+    if len(secret) < MIN_SECRET_BYTES:
+        raise KeyRefused(f"a secret needs {MIN_SECRET_BYTES} bytes, this has {len(secret)}")
+    try:
+        _HS256.prepare_key(secret)
+    except (PyJWTError, ValueError):
+        raise KeyRefused("a PEM key, a JWK or the like is no secret: it is not random") from None
+    return PyJWK(HMACAlgorithm.to_jwk(secret, as_dict=True) | {"kid": kid}, "HS256")
+
+
+def _public_key(pem: str) -> PyJWK:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyRefused("not a public key in PEM") from None
+    return _bound(key, None)
+
+
+def _bound(key: object, kid: str | None) -> PyJWK:
+    """A public key, which stands for one algorithm."""
+    if isinstance(key, rsa.RSAPublicKey) and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        return PyJWK(RSAAlgorithm.to_jwk(key, as_dict=True) | {"kid": kid}, "RS256")
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return PyJWK(ECAlgorithm.to_jwk(key, as_dict=True) | {"kid": kid}, "ES256")
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return PyJWK(OKPAlgorithm.to_jwk(key, as_dict=True) | {"kid": kid}, "EdDSA")
+    raise KeyRefused(f"needs RSA of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, P-256 or Ed25519")
+
+
+def _has(operations: object, operation: str) -> bool:
+    return isinstance(operations, list) and operation in operations
