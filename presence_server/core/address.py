@@ -1,4 +1,7 @@
-"""The address that a client dials: `/parties/{party}/{room}?_pk={connectionId}&token={jwt}`."""
+"""The address that a client dials: `/parties/{party}/{room}?_pk={connectionId}&token={jwt}`.
+
+With `&members=count` it asks for how many are there, not who.
+"""
 
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -8,15 +11,20 @@ from presence_server.core.close_codes import Close
 from presence_server.core.errors import Refused
 
 PARTIES: Final = frozenset({"presence", "main"})
+MEMBERS: Final = {"all": False, "count": True}
+"""What the parameter `members` may say, and whether that is to count them."""
 MAX_PARAMETERS: Final = 32
 
 
 class Address(NamedTuple):
-    """Where a client wants to be. `connection_id` and `token` are None where not given."""
+    """Where a client wants to be. `connection_id` and `token` are None where not given; `counts`
+    is whether it is to hear how many are there in place of who.
+    """
 
     room_id: str
     connection_id: str | None
     token: str | None
+    counts: bool
 
 
 def is_party_path(target: str) -> bool:
@@ -44,7 +52,10 @@ def parse_address(target: str) -> Address:
     connection_id = parameters.get("_pk")
     if connection_id is not None and not text.is_id(connection_id):
         raise Refused(Close.BAD_REQUEST, "bad connection id")
-    return Address(room_id, connection_id, parameters.get("token") or None)
+    counts = MEMBERS.get(parameters.get("members", "all"))
+    if counts is None:
+        raise Refused(Close.BAD_REQUEST, "bad address: members is all or count")
+    return Address(room_id, connection_id, parameters.get("token") or None, counts)
 
 
 def _unquote(part: str) -> str:

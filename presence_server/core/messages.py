@@ -159,6 +159,12 @@ class UserLeft(Message, tag="user_left"):
     seq: Seq
 
 
+class Occupancy(Message, tag="occupancy"):
+    """How many are in the room: told in place of who they are, to those who asked for that."""
+
+    members: Annotated[int, Meta(ge=0)]
+
+
 class TokenRefreshRequired(Message, tag="token_refresh_required"):
     """The token runs out soon; once per token."""
 
@@ -190,6 +196,7 @@ ServerMessage = (
     | PresenceChanged
     | CursorChanged
     | UserLeft
+    | Occupancy
     | TokenRefreshRequired
     | TokenRefreshed
     | Error

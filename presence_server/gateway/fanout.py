@@ -9,6 +9,8 @@ flush waits a few milliseconds, and at least as long as the last one took, so th
 loop; thrice as long if somebody was admitted, as more are likely to come, and each costs a frame
 for everybody.
 
+Those who only want to know how many are there (see `headcount`) are no part of any of this.
+
 Nothing called back while the batch is written (`pause_writing`, a failing transport) may change who
 is current: it is noted, and takes effect after the last write.
 """
@@ -23,6 +25,7 @@ from presence_server.gateway.audience import Audience
 from presence_server.gateway.debts import Cause, Debts, Snapshot
 from presence_server.gateway.deflate import Stream
 from presence_server.gateway.frames import text_frame
+from presence_server.gateway.headcount import Headcount
 from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
 from presence_server.metrics import Metrics
@@ -42,6 +45,8 @@ class Fanout:
         "_cursors",
         "_debts",
         "_deflated",
+        "_headcount",
+        "_is_closed",
         "_limit",
         "_metrics",
         "_payloads",
@@ -72,10 +77,12 @@ class Fanout:
         self._stream: Stream | None = None
         self._congested: set[Outbox] = set()
         self._debts = Debts(metrics)
+        self._headcount: Headcount | None = None
         self._snapshot: Snapshot | None = None
         self._timer: Timer | None = None
         self._timer_at = NEVER
         self._rest_until = 0.0
+        self._is_closed = False
 
     def publish(self, events: Sequence[Event]) -> None:
         """Take what the room reported; call it with each verb's events, in order."""
@@ -94,13 +101,29 @@ class Fanout:
             self._snapshot = None
             if self._rest_until < self._timer_at:
                 self._wake(self._rest_until)
+        if self._headcount is not None:
+            self._headcount.look()
 
     def is_rested(self) -> bool:
         """Whether the next flush, if there is a reason for one, comes in this turn of the loop."""
         return self._rest_until <= self._clocks.monotonic()
 
+    def count_for(self, outbox: Outbox) -> None:
+        """Tell `outbox` how many are here, now and when that changes, and nothing else."""
+        if self._headcount is None:
+            self._headcount = Headcount(self._room, self._scheduler, self._clocks, self._metrics)
+        self._headcount.add(outbox)
+
     def owe(self, outbox: Outbox, cause: Cause) -> None:
-        """Give no event to `outbox` until it was sent a snapshot, at the end of a flush."""
+        """Give no event to `outbox` until it was sent a snapshot, at the end of a flush.
+
+        One that counts is owed the number, and gets nothing else either.
+        """
+        if self._is_closed:
+            return
+        if self._headcount is not None and outbox in self._headcount:
+            self._headcount.ask(outbox)
+            return
         self._remove_current(outbox)
         self._debts.add(outbox, cause)
         self._wake(self._rest_until)
@@ -109,6 +132,10 @@ class Fanout:
         """Send nothing more to `outbox`."""
         self._remove_current(outbox)
         self._debts.forget(outbox)
+        if self._headcount is not None:
+            self._headcount.discard(outbox)
+            if not self._headcount:
+                self._headcount = None
 
     def paused(self, outbox: Outbox) -> None:
         """Note that a transport holds much: whether too much is judged after the next flush."""
@@ -120,12 +147,15 @@ class Fanout:
         self._congested.discard(outbox)
         if outbox in self._debts:
             self._wake(self._rest_until)
+        elif self._headcount is not None:
+            self._headcount.resumed(outbox)
 
     def close(self) -> None:
-        """Send nothing more to anybody."""
+        """Send nothing more to anybody, whatever is published or owed from here on."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for outbox in [*self._plain, *self._deflated, *self._debts]:
+        for outbox in [*self._plain, *self._deflated, *self._debts, *(self._headcount or ())]:
             self.drop(outbox)
 
     def _gather(self, event: Broadcast) -> None:

@@ -1,5 +1,6 @@
 """An admitted connection: what its client may say, and what becomes of it."""
 
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -9,14 +10,14 @@ from presence_server.core import codec, messages
 from presence_server.core.claims import LEEWAY_S, Claims
 from presence_server.core.close_codes import Close, LeaveReason
 from presence_server.core.codec import Command, Mark, Move, Ping, Point, Renew, Resync
-from presence_server.core.errors import BadMessage, ErrorCode, TokenRefused
+from presence_server.core.errors import BadMessage, ErrorCode, KeyUnknown, TokenRefused
 from presence_server.core.faults import Faults
 from presence_server.core.permissions import Permission, may
 from presence_server.core.rate import Budget
 from presence_server.core.room import Seat, Tab
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import NEVER, Clocks, Options, Scheduler, Verifier
+from presence_server.gateway.ports import NEVER, Clocks, Options, Scheduler, Timer, Verifier
 from presence_server.gateway.rooms import LiveRoom
 from presence_server.metrics import Metrics
 
@@ -64,6 +65,7 @@ class Session:
     """One seat in one room and the client that sits on it."""
 
     __slots__ = (
+        "_awaited",
         "_budget",
         "_context",
         "_expires_at",
@@ -85,6 +87,7 @@ class Session:
         self._budget = Budget(context.options.rate, context.options.burst)
         self._faults: Faults | None = None
         self._held: Held = {}
+        self._awaited: Timer | None = None  # the key of a token that it was sent
         self._is_attached = True
         self.is_seated = True
         self._expires_at = 0.0
@@ -92,8 +95,10 @@ class Session:
 
     # Its life
 
-    def start(self, claims: Claims) -> None:
-        """Welcome the client; it gets its snapshot at the end of the room's next flush."""
+    def start(self, claims: Claims, *, counts: bool) -> None:
+        """Welcome the client; it gets its snapshot at the end of the room's next flush, or the
+        number of the room's members with the welcome if it `counts`.
+        """
         expires_in = self._accept(claims)
         identity = self._seat.identity
         welcome = messages.Welcome(
@@ -108,9 +113,12 @@ class Session:
         frame = text_frame(codec.encode(welcome))
         outbox, fanout = self._link.outbox, self._live.fanout
         outbox.put_ahead(frame)
+        self._context.metrics.count_sent("welcome", len(frame))
+        if counts:
+            fanout.count_for(outbox)
+            return
         if not fanout.is_rested():
             outbox.flush()
-        self._context.metrics.count_sent("welcome", len(frame))
         fanout.owe(outbox, "join")
 
     def give_up_held(self) -> Held:
@@ -158,6 +166,7 @@ class Session:
         return min(self._warn_at, self._expires_at)
 
     def _detach(self) -> None:
+        self._await(None)
         self._is_attached = False
         self._live.fanout.drop(self._link.outbox)
 
@@ -270,11 +279,22 @@ class Session:
         elif isinstance(command, Renew):
             self._renew(command.token)
 
-    def _renew(self, token: str) -> None:
-        now = self._context.clocks.monotonic()
+    def _await(self, key: Timer | None) -> None:
+        """Wait for this key and for no other."""
+        if self._awaited is not None:
+            self._awaited.cancel()
+        self._awaited = key
+
+    def _renew(self, token: str, *, may_wait: bool = True) -> None:
+        now, verifier = self._context.clocks.monotonic(), self._context.verifier
+        self._await(None)
         try:
-            claims = self._context.verifier.verify(token, self._context.clocks.wall())
+            claims = verifier.verify(token, self._context.clocks.wall())
         except TokenRefused as refusal:
+            if may_wait and isinstance(refusal, KeyUnknown):
+                again = partial(self._renew, token, may_wait=False)
+                self._await(verifier.learn(refusal, again))
+                return
             code = ErrorCode(refusal.fault)
             self.complain(BadMessage(code, "the old token stays in force", "token_refresh"), now)
             return
@@ -283,6 +303,9 @@ class Session:
         if not is_same or not claims.covers(self._live.room_id):
             message = "a new token is for the same user, kind and room"
             self.complain(BadMessage(ErrorCode.TOKEN_MISMATCH, message, "token_refresh"), now)
+            return
+        if self._live.refuses(claims):
+            self._link.close(Close.REMOVED, "token is from before a removal")
             return
         self._live.publish(self._live.room.renew(self._seat, new))
         self._send(messages.TokenRefreshed(expires_in=self._accept(claims)))

@@ -82,7 +82,11 @@ class Stage:
     def _do_connect(self, step: Step) -> None:
         name, room = step["client"], quote(step.get("room", ROOM), safe="")
         token = self._token(step)
-        query = {"_pk": step.get("connectionId", name), "token": token}
+        query = {
+            "_pk": step.get("connectionId", name),
+            "token": token,
+            "members": step.get("members"),
+        }
         headers = {"Origin": step["origin"]} if "origin" in step else {}
         if step.get("bearer"):
             query["token"] = None
@@ -134,10 +138,14 @@ class Stage:
         self.clients[step["client"]].transport.read(None)
 
     def _do_kick(self, step: Step) -> None:
-        self.world.gateway.rooms.remove_user(ROOM, step["user"])
+        rooms = self.world.gateway.rooms
+        if step.get("everywhere"):
+            rooms.remove_everywhere(step["user"])
+        else:
+            rooms.remove_user(step.get("room", ROOM), step["user"])
 
-    def _do_end_room(self, _step: Step) -> None:
-        self.world.gateway.rooms.end(ROOM)
+    def _do_end_room(self, step: Step) -> None:
+        self.world.gateway.rooms.end(step.get("room", ROOM))
 
     def _do_drain(self, _step: Step) -> None:
         self.world.gateway.drain(0, lambda: None)
@@ -173,12 +181,16 @@ class Stage:
     def _check_maps(self, wanted: dict[str, Any]) -> None:
         assert canonical(self.world.users()) == canonical(wanted), "the room"
         for name, client in self.clients.items():
-            if self._is_inside(client):
+            if not _is_inside(client):
+                continue
+            if client.store.seq is not None:
                 assert canonical(client.users) == canonical(wanted), name
+            if client.store.occupancy is not None:
+                assert client.store.occupancy == len(wanted), name
 
-    def _is_inside(self, client: Client) -> bool:
-        is_open = client.closed is None and not client.is_gone and not client.is_silent
-        return is_open and client.store.seq is not None
+
+def _is_inside(client: Client) -> bool:
+    return client.closed is None and not client.is_gone and not client.is_silent
 
 
 def _send_in_fragments(client: Client, text: str, count: int) -> None:

@@ -1,6 +1,15 @@
 """An asyncio client for presence-server: who is here, and what are they looking at."""
 
-from presence_client.changes import Change, Changed, CursorMoved, Entry, Joined, Left, Reset
+from presence_client.changes import (
+    Change,
+    Changed,
+    Counted,
+    CursorMoved,
+    Entry,
+    Joined,
+    Left,
+    Reset,
+)
 from presence_client.client import Ended, PresenceClient, Refused
 from presence_client.close_codes import Closing
 from presence_client.dial import NoToken, TokenSource
@@ -14,6 +23,7 @@ __all__ = [
     "Change",
     "Changed",
     "Closing",
+    "Counted",
     "CursorMoved",
     "Ended",
     "Entry",

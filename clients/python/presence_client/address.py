@@ -3,8 +3,11 @@
 import re
 import ssl
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Literal, Self, get_args
 from urllib.parse import quote, unquote, urlencode, urlsplit
+
+Members = Literal["all", "count"]
+"""What to hear of a room: who is there, or how many."""
 
 DEFAULT_PARTY: Final = "presence"
 _WHOLE: Final = re.compile(r"(?P<base>.*)/parties/(?P<party>[^/]+)/(?P<room>[^/]+)/?", re.DOTALL)
@@ -19,6 +22,7 @@ class Address:
     room: str
     connection_id: str
     tls: ssl.SSLContext | None = None
+    members: Members = "all"
 
     @classmethod
     def parse(
@@ -28,22 +32,29 @@ class Address:
         party: str | None,
         connection_id: str,
         tls: ssl.SSLContext | None,
+        members: Members = "all",
     ) -> Self:
         """A host (and prefix) with a room, or a whole address without one; else ValueError."""
         _check(url, tls)
+        if members not in get_args(Members):
+            raise ValueError("members must be all or count")
         whole = _WHOLE.fullmatch(url)
         if whole is None:
             if not room:
                 raise ValueError("no room: give room=…, or a url that ends in /parties/PARTY/ROOM")
-            return cls(url.rstrip("/"), party or DEFAULT_PARTY, room, connection_id, tls)
+            base = url.rstrip("/")
+            return cls(base, party or DEFAULT_PARTY, room, connection_id, tls, members)
         if room is not None or party is not None:
             raise ValueError("the url names the room already: leave out room and party")
         party, room = (unquote(whole[part], errors="strict") for part in ("party", "room"))
-        return cls(whole["base"], party, room, connection_id, tls)
+        return cls(whole["base"], party, room, connection_id, tls, members)
 
     def with_token(self, token: str) -> str:
         """The whole address. It holds a secret: never log it."""
-        query = urlencode({"_pk": self.connection_id, "token": token}, quote_via=quote)
+        given = {"_pk": self.connection_id, "token": token}
+        if self.members != "all":
+            given["members"] = self.members
+        query = urlencode(given, quote_via=quote)
         path = f"/parties/{quote(self.party, safe='')}/{quote(self.room, safe='')}"
         return f"{self.base}{path}?{query}"
 

@@ -47,4 +47,11 @@ class Reset:
     members: Mapping[str, Entry]
 
 
-Change = Joined | Changed | CursorMoved | Left | Reset
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many users are here: all that a client with `members="count"` hears of the room."""
+
+    members: int
+
+
+Change = Joined | Changed | CursorMoved | Left | Reset | Counted

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from presence_client.address import Address
-from presence_client.changes import Change, Entry, Reset
+from presence_client.address import Address, Members
+from presence_client.changes import Change, Counted, Entry, Reset
 from presence_client.close_codes import ABNORMAL, Closing
 from presence_client.dial import DialError, TokenSource, dial
 from presence_client.feed import Feeds
@@ -44,6 +44,9 @@ class PresenceClient:
     `token` is a JWT, or a plain or async callable that returns one. A callable is asked afresh on
     every dial; it must not block, and may fail or hang: that is a failed dial. It may raise
     `NoToken` to say why. A JWT that the server no longer takes is a refusal.
+
+    With `members="count"`, for very large rooms, it hears how many are there instead of who:
+    `occupancy` and `Counted` changes, and `members` stays empty.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class PresenceClient:
         room: str | None = None,
         token: TokenSource,
         party: str | None = None,
+        members: Members = "all",
         connection_id: str | None = None,
         tls: ssl.SSLContext | None = None,
         max_behind: int = 1_000,
         timing: Timing = REAL,
     ) -> None:
-        self._address = Address.parse(url, room, party, connection_id or str(uuid4()), tls)
+        own_id = connection_id or str(uuid4())
+        self._address = Address.parse(url, room, party, own_id, tls, members)
         self._token = token
         self._timing = timing
         self._store = PresenceStore()
@@ -76,6 +81,11 @@ class PresenceClient:
     def members(self) -> Mapping[str, Entry]:
         """A live view of the room: user id → entry. It stays while the connection is away."""
         return self._store.members
+
+    @property
+    def occupancy(self) -> int | None:
+        """How many users are here, with `members="count"`; None before the first number."""
+        return self._store.occupancy
 
     @property
     def status(self) -> Status:
@@ -131,7 +141,10 @@ class PresenceClient:
             self._task.result()
 
     async def ready(self) -> None:
-        """Wait for the first snapshot. Raises Refused, or Ended once the client is closed."""
+        """Wait for the first snapshot, or number.
+
+        Raises Refused, or Ended once the client is closed.
+        """
         await self._settled.wait()
         if self._refusal is not None:
             raise Refused(self._refusal)
@@ -234,7 +247,7 @@ class PresenceClient:
 
     def _on_change(self, change: Change) -> None:
         self._feeds.publish(change)
-        if isinstance(change, Reset):
+        if isinstance(change, (Reset, Counted)):
             self._settled.set()
 
     def _end(self, status: Status, closing: Closing | None = None) -> None:

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Self
 from weakref import WeakSet
 
-from presence_client.changes import Change, Entry, Reset
+from presence_client.changes import Change, Counted, Entry, Reset
 
 
 class Feed(AsyncIterator[Change]):
     """One reader's changes, at most `limit` of them.
 
     A reader that falls further behind finds one Reset with the map of that moment in their place.
+    Of several numbers in a row the latest is kept.
     """
 
     def __init__(self, members: Mapping[str, Entry], limit: int) -> None:
@@ -25,6 +26,8 @@ class Feed(AsyncIterator[Change]):
 
     def push(self, change: Change) -> None:
         """Add a change that is already in the map."""
+        if _is_count(change) and self._waiting and _is_count(self._waiting[-1]):
+            self._waiting.pop()
         if len(self._waiting) >= self._limit:
             self._waiting.clear()
             self._behind = True
@@ -79,3 +82,7 @@ class Feeds:
         self._ended = True
         for feed in self._feeds:
             feed.end()
+
+
+def _is_count(change: Change) -> bool:
+    return isinstance(change, Counted)

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from presence_client.changes import Change, Changed, CursorMoved, Entry, Joined, Left, Reset
+from presence_client.changes import (
+    Change,
+    Changed,
+    Counted,
+    CursorMoved,
+    Entry,
+    Joined,
+    Left,
+    Reset,
+)
 
 RESYNC_AGAIN_S: Final = 5.0
 
@@ -30,12 +39,18 @@ class PresenceStore:
         self._seq: int | None = None
         self._live = False
         self._resync_at: float | None = None
+        self._occupancy: int | None = None
         self.members: Final[Mapping[str, Entry]] = MappingProxyType(self._members)
 
     @property
     def seq(self) -> int | None:
         """The number of the last event that the map includes; None before the first snapshot."""
         return self._seq
+
+    @property
+    def occupancy(self) -> int | None:
+        """How many users are here, as a connection hears that counts them; None before it has."""
+        return self._occupancy
 
     @property
     def resync_at(self) -> float | None:
@@ -64,6 +79,8 @@ class PresenceStore:
                 return self._take_numbered(message, now)
             case "cursor_changed":
                 return self._move_cursor(message)
+            case "occupancy":
+                return self._count(message)
         return None
 
     def _await_snapshot(self) -> None:
@@ -116,6 +133,13 @@ class PresenceStore:
             return None
         self._members[user_id] = entry
         return CursorMoved(user_id, cursor)
+
+    def _count(self, message: Message) -> Change | None:
+        members = message.get("members")
+        if type(members) is not int or members == self._occupancy:
+            return None
+        self._occupancy = members
+        return Counted(members)
 
 
 def _user_id(message: object) -> str | None:

@@ -56,6 +56,7 @@ function heard(scenario: Message) {
   const all = new Map<string, Message[]>();
   const ended = new Set<string>();
   for (const step of scenario.steps) {
+    if (step.members === "count") ended.add(step.client); // it has no map
     if (["close", "vanish", "silence", "stall"].includes(step.do)) ended.add(step.client);
     if (step.do === "read") ended.delete(step.client);
     if (!("expect" in step)) continue;

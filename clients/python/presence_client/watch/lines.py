@@ -4,7 +4,15 @@ import asyncio
 import json
 from typing import Any
 
-from presence_client.changes import Change, Changed, CursorMoved, Joined, Left, Reset
+from presence_client.changes import (
+    Change,
+    Changed,
+    Counted,
+    CursorMoved,
+    Joined,
+    Left,
+    Reset,
+)
 from presence_client.standing import Standing
 from presence_client.watch.pipe import Pipe
 
@@ -55,6 +63,8 @@ def of_change(change: Change) -> Line:
             return {"type": "cursor", "userId": user_id, "cursor": cursor}
         case Left(user_id, reason):
             return {"type": "left", "userId": user_id, "reason": reason}
+        case Counted(members):
+            return {"type": "counted", "members": members}
 
 
 def of_standing(standing: Standing) -> Line:
