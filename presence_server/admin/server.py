@@ -3,9 +3,13 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+
+MAX_HEAD: Final = 262_144
+"""Bytes of a request's head: a thousand room ids have to fit."""
 
 
 class AdminServer(uvicorn.Server):
@@ -21,6 +25,7 @@ class AdminServer(uvicorn.Server):
                 lifespan="off",
                 ws="none",
                 timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=MAX_HEAD,
             )
         )
 

@@ -7,17 +7,25 @@ Role = Literal["viewer", "commenter", "operator"]
 
 
 class Permission(StrEnum):
-    """What a role can be allowed. Seeing the room and being seen on a page needs none."""
+    """What a role can be allowed. Seeing the room and being seen on a page needs none.
+
+    The last three are for the admin listener, within the rooms of the token.
+    """
 
     CURSOR = "cursor"
     ACTIVITY = "activity"
-    MODERATE = "moderate"
+    QUERY = "query"
+    REMOVE = "remove"
+    END = "end"
 
+
+_PRESENCE: Final = frozenset({Permission.CURSOR, Permission.ACTIVITY})
+_MODERATION: Final = frozenset({Permission.QUERY, Permission.REMOVE, Permission.END})
 
 ALLOWED: Final[dict[Role, frozenset[Permission]]] = {
     "viewer": frozenset(),
-    "commenter": frozenset({Permission.CURSOR, Permission.ACTIVITY}),
-    "operator": frozenset(Permission),
+    "commenter": _PRESENCE,
+    "operator": _PRESENCE | _MODERATION,
 }
 
 

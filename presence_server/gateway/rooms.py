@@ -1,19 +1,24 @@
 """The rooms that are live: id → room, its way out, and who sits where.
 
 This is the seam behind which rooms may one day span processes: the gateway asks for a room here,
-joins, publishes and leaves, and the admin listener gets its four questions answered.
+joins, publishes and leaves; the admin listener asks who is where, and removes. So what was removed
+is remembered here too.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from presence_server.core.claims import Claims
 from presence_server.core.close_codes import Close, LeaveReason
 from presence_server.core.codec import encode_entries
 from presence_server.core.entry import Identity
 from presence_server.core.events import Event
-from presence_server.core.room import Admission, Room, RoomLimits, Seat
+from presence_server.core.removals import Removals
+from presence_server.core.room import Admission, Room, RoomLimits, Seat, Tab
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.ports import Clocks, Listener
+
+REMOVED: Final = "removed by an operator"
 
 
 class Holder(Protocol):
@@ -31,10 +36,27 @@ class Occupancy(NamedTuple):
     connections: int
 
 
+class Whereabouts(NamedTuple):
+    """A user in a room: the entry is JSON as on the wire, None if the user only observes."""
+
+    room_id: str
+    connections: int
+    entry: bytes | None
+
+
 class LiveRoom:
     """A room and its way out. It lives while any seat is taken."""
 
-    __slots__ = ("_clocks", "_listeners", "_on_empty", "fanout", "room", "room_id")
+    __slots__ = (
+        "_clocks",
+        "_listeners",
+        "_on_empty",
+        "_removals",
+        "_users",
+        "fanout",
+        "room",
+        "room_id",
+    )
 
     def __init__(
         self,
@@ -43,6 +65,8 @@ class LiveRoom:
         fanout: Fanout,
         clocks: Clocks,
         listeners: Sequence[Listener],
+        users: dict[str, int],
+        removals: Removals,
         on_empty: Callable[["LiveRoom"], None],
     ) -> None:
         self.room_id = room_id
@@ -50,6 +74,8 @@ class LiveRoom:
         self.fanout = fanout
         self._clocks = clocks
         self._listeners = listeners
+        self._users = users
+        self._removals = removals
         self._on_empty = on_empty
 
     def join(self, holder: Holder, identity: Identity, connection_id: str) -> Admission:
@@ -57,9 +83,11 @@ class LiveRoom:
         clocks = self._clocks
         now_ms = round(clocks.wall() * 1000)
         try:
-            return self.room.join(holder, identity, connection_id, clocks.monotonic(), now_ms)
+            seat = self.room.join(holder, identity, connection_id, clocks.monotonic(), now_ms)
         finally:
             self.forget_if_empty()
+        self._users[identity.user_id] = self._users.get(identity.user_id, 0) + 1
+        return seat
 
     def publish(self, events: Sequence[Event]) -> None:
         """Tell the room, then the listeners."""
@@ -72,9 +100,21 @@ class LiveRoom:
                 listener.on_events(self.room_id, events, now_ms)
 
     def leave(self, seat: Seat, reason: LeaveReason) -> None:
-        """Give up a seat."""
+        """Give up a seat; call it once for each that was taken, also if another replaced it."""
+        user_id = seat.identity.user_id
+        self._users[user_id] -= 1
+        if not self._users[user_id]:
+            del self._users[user_id]
         self.publish(self.room.leave(seat, reason))
         self.forget_if_empty()
+
+    def refuses(self, claims: Claims) -> bool:
+        """Whether the token is from before its user was removed, or the room ended."""
+        return self._removals.refuses(self.room_id, claims.identity.user_id, claims.issued_at)
+
+    def silence(self) -> None:
+        """Tell nobody anything any more: all are about to be closed."""
+        self.fanout.close()
 
     def forget_if_empty(self) -> None:
         """Let go of a room that nobody is in."""
@@ -98,6 +138,8 @@ class Rooms:
         self._clocks = clocks
         self._listeners = listeners
         self._live: dict[str, LiveRoom] = {}
+        self._users: dict[str, int] = {}
+        self.removals = Removals()
 
     def __len__(self) -> int:
         """How many rooms are live."""
@@ -109,53 +151,100 @@ class Rooms:
         if live is None:
             room = Room(self._limits)
             live = self._live[room_id] = LiveRoom(
-                room_id, room, self._new_fanout(room), self._clocks, self._listeners, self._forget
+                room_id,
+                room,
+                self._new_fanout(room),
+                self._clocks,
+                self._listeners,
+                self._users,
+                self.removals,
+                self._forget,
             )
         return live
+
+    def limit(self, limits: RoomLimits) -> None:
+        """Let other limits hold from now on; who is in stays."""
+        self._limits = limits
+        for live in self._live.values():
+            live.room.limits = limits
+
+    def connections_of(self, user_id: str) -> int:
+        """How many connections a user has in all rooms."""
+        return self._users.get(user_id, 0)
 
     def user_count(self) -> int:
         """Members of all rooms, a user in two rooms counted twice."""
         return sum(len(live.room) for live in self._live.values())
 
-    def list(self) -> list[Occupancy]:
+    def list(self) -> Sequence[Occupancy]:
         """How many are in each room, by id."""
-        return [
-            Occupancy(room_id, len(live.room), live.room.connections)
-            for room_id, live in sorted(self._live.items())
-        ]
+        return self.count(sorted(self._live))
+
+    def count(self, room_ids: Iterable[str]) -> Sequence[Occupancy]:
+        """How many are in each of these rooms, in this order."""
+        return [self._occupancy(room_id) for room_id in room_ids]
 
     def entries(self, room_id: str) -> bytes | None:
         """The entries of a room as a JSON array, as on the wire; None if it isn't live."""
         live = self._live.get(room_id)
         return None if live is None else encode_entries(live.room.entries())
 
+    def find(self, user_id: str) -> Sequence[Whereabouts]:
+        """The rooms that a user is in, or observes, by id."""
+        found = sorted(self._seats_of(user_id), key=lambda one: one[0].room_id)
+        return [Whereabouts(live.room_id, len(seats), _entry(seats)) for live, seats in found]
+
+    # Removing: a token from before it is refused from here on, so also if nobody was there
+
     def remove_user(self, room_id: str, user_id: str) -> int:
         """Close all of a user's connections in a room with 4410; returns how many there were."""
+        self.removals.remove_user(room_id, user_id, self._clocks.wall())
         live = self._live.get(room_id)
-        seats = live.room.seats(user_id) if live else []
-        return _dismiss(seats, Close.REMOVED, "removed by an operator")
+        return dismiss(live.room.seats(user_id) if live else [], Close.REMOVED, REMOVED)
+
+    def remove_everywhere(self, user_id: str) -> int:
+        """Close all of a user's connections with 4410; returns how many there were."""
+        self.removals.remove_everywhere(user_id, self._clocks.wall())
+        found = self._seats_of(user_id)
+        return sum(dismiss(seats, Close.REMOVED, REMOVED) for _, seats in found)
 
     def end(self, room_id: str) -> int:
         """Close every connection of a room with 4410; returns how many there were."""
+        self.removals.end(room_id, self._clocks.wall())
         live = self._live.get(room_id)
-        return _dismiss(live.room.seats() if live else [], Close.REMOVED, "the room was ended")
+        return dismiss(live.room.seats() if live else [], Close.REMOVED, "the room was ended")
 
-    def drain(self, room_id: str) -> None:
-        """Close a room's connections with 1012, all in one turn; nobody is told of the others."""
-        live = self._live.get(room_id)
-        if live is not None:
-            live.fanout.close()
-            _dismiss(live.room.seats(), Close.RESTART, "server is restarting")
-
-    def ids(self) -> Sequence[str]:
-        """The ids of the live rooms."""
-        return [*self._live]
+    def live(self) -> Sequence[LiveRoom]:
+        """Every live room."""
+        return [*self._live.values()]
 
     def _forget(self, live: LiveRoom) -> None:
         self._live.pop(live.room_id, None)
 
+    def _occupancy(self, room_id: str) -> Occupancy:
+        live = self._live.get(room_id)
+        if live is None:
+            return Occupancy(room_id, 0, 0)
+        return Occupancy(room_id, len(live.room), live.room.connections)
 
-def _dismiss(seats: Iterable[Seat], code: Close, reason: str) -> int:
+    def _seats_of(self, user_id: str) -> Sequence[tuple[LiveRoom, Sequence[Seat]]]:
+        """A user's seats in every room where there are any."""
+        if user_id not in self._users:
+            return []
+        every = ((live, live.room.seats(user_id)) for live in self._live.values())
+        return [(live, seats) for live, seats in every if seats]
+
+
+def _entry(seats: Iterable[Seat]) -> bytes | None:
+    """The entry of the user who sits on these seats of a room, as a JSON object."""
+    for seat in seats:
+        if isinstance(seat, Tab):
+            return encode_entries([seat.member.entry])[1:-1]
+    return None
+
+
+def dismiss(seats: Iterable[Seat], code: Close, reason: str) -> int:
+    """Close the connections that sit on `seats`; returns how many there were."""
     count = 0
     for seat in seats:
         holder: Holder = seat.holder  # type: ignore[assignment] # what `join` was given

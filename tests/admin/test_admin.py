@@ -16,7 +16,7 @@ from tests.support.server import ADMIN_KEY, ROOM, Answer, Server, eventually, ge
 
 OTHER_ROOM = "presence-other"
 LABELS = {
-    "code", "type", "reason", "cause",
+    "code", "type", "reason", "cause", "kind", "result",
     "le", "version", "python", "generation",
     "implementation", "major", "minor", "patchlevel",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whatever happens, every client's map equals the room's.
+"""Whatever happens, every client's map equals the room's, and every number is that of its members.
 
 Real bytes of the real gateway, read by transports that stall at random offsets, reduced by the
 Python client's store, which shares no code with the server.
@@ -28,6 +28,8 @@ PATHS = st.sampled_from(["/", "/a", "/b", "/a?x=é"])
 ROLES = st.sampled_from(["viewer", "commenter", "operator"])
 CURSORS = st.none() | st.fixed_dictionaries({"x": st.integers(0, 3), "y": st.booleans()})
 IDLE = st.none() | st.integers(0, 20_000)
+UNHEARD = {"presence_snapshot", "user_joined", "presence_changed", "cursor_changed", "user_left"}
+"""What one that counts never gets."""
 
 
 class Convergence(RuleBasedStateMachine):
@@ -52,6 +54,7 @@ class Convergence(RuleBasedStateMachine):
         window=st.none() | st.integers(400, 4_000),
         settle=st.booleans(),
         deflate=st.booleans(),
+        members=st.sampled_from([None, None, "count"]),
     )
     def join(
         self,
@@ -63,16 +66,19 @@ class Convergence(RuleBasedStateMachine):
         window: int | None,
         settle: bool,
         deflate: bool,
+        members: str | None,
     ) -> Client:
         client = self.world.join(
             user,
             pk,
             settle=False,
             deflate=deflate,
+            members=members,
             observe=observe,
             role=role,
             name=name,
             picture=None,
+            iat=self.world.wall() + 1,
         )
         client.transport.window = window
         if settle:
@@ -106,7 +112,7 @@ class Convergence(RuleBasedStateMachine):
     @rule(client=clients, role=ROLES, name=st.sampled_from(["Ann", "Zoe"]))
     def refresh_token(self, client: Client, role: str, name: str) -> None:
         user = next((m["userId"] for m in client.messages if m["type"] == "welcome"), "ann")
-        token = self.world.token(user, role=role, name=name)
+        token = self.world.token(user, role=role, name=name, iat=self.world.wall() + 1)
         client.send({"type": "token_refresh", "token": token})
 
     @rule(client=clients)
@@ -148,6 +154,7 @@ class Convergence(RuleBasedStateMachine):
                 client.transport.read(None)
         self.world.loop.advance(3.5)
         self.check_converged()
+        self.check_counted()
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -162,6 +169,16 @@ class Convergence(RuleBasedStateMachine):
         here = {client for client in self.world.clients if not client.is_gone}
         assert len(self.world.gateway) == len(here)
 
+    def check_counted(self) -> None:
+        """Two seconds after the last change, whoever may still be lost meanwhile."""
+        number = -1
+        while number != len(self.world.users()):
+            number = len(self.world.users())
+            self.world.loop.advance(2.1)
+        for client in self.world.clients:
+            if counts(client) and is_open(client):
+                assert client.store.occupancy == number
+
     @invariant()
     def everybody_who_is_shown_has_a_connection(self) -> None:
         if hasattr(self, "world") and not self.world.gateway.context.options.leave_grace:
@@ -175,12 +192,23 @@ class Convergence(RuleBasedStateMachine):
             for client in self.world.clients:
                 check_seq(client)
                 assert client.store.resync_at is None
+                assert not counts(client) or UNHEARD.isdisjoint(client.types())
 
 
 def is_inside(client: Client) -> bool:
     """Whether it was admitted and nobody has closed the connection."""
     admitted = any(kind == "presence_snapshot" for kind in client.types())
-    return admitted and client.closed is None and not client.is_gone and not client.is_silent
+    return admitted and is_open(client)
+
+
+def counts(client: Client) -> bool:
+    """Whether it hears numbers."""
+    return client.store.occupancy is not None
+
+
+def is_open(client: Client) -> bool:
+    """Whether nobody has closed the connection, and it answers."""
+    return client.closed is None and not client.is_gone and not client.is_silent
 
 
 def check_seq(client: Client) -> None:
