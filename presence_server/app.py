@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import random
 import secrets
 import signal
@@ -12,24 +13,33 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import uvloop
-from prometheus_client import generate_latest
 
-from presence_server import __version__
+from presence_server import __version__, descriptors
 from presence_server.admin.app import create_app
 from presence_server.admin.ports import Ports
 from presence_server.admin.server import AdminServer
-from presence_server.core.claims import Claims, Expected
+from presence_server.core.claims import Claims
+from presence_server.core.errors import KeyUnknown
 from presence_server.core.room import RoomLimits
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
+from presence_server.gateway.lag import LoopLag
 from presence_server.gateway.listener import BACKLOG, listen, url
-from presence_server.gateway.ports import Clocks, Options, Verifier
+from presence_server.gateway.ports import Clocks, Options
 from presence_server.gateway.session import Context
-from presence_server.gateway.tokens import JwtVerifier, KeyRefused, public_key, secret_key
+from presence_server.keyring import Keyring
 from presence_server.metrics import Metrics
+from presence_server.reload import Reader, renewed
 from presence_server.settings import Settings, SettingsRefused
+from presence_server.webhook.errors import WebhookRefused
+from presence_server.webhook.webhook import Clocks as WebhookClocks
+from presence_server.webhook.webhook import Webhook
 
 LAG_INTERVAL_S: Final = 0.5
+LAST_POSTS_S: Final = 2.0
+"""How long a stopping server waits for the webhook's target, when all else is done."""
+
+_LOG: Final = logging.getLogger("presence_server")
 
 CLOCKS: Final = Clocks(
     monotonic=time.monotonic,
@@ -40,11 +50,15 @@ CLOCKS: Final = Clocks(
 )
 
 
-def options(settings: Settings) -> Options:
-    """What of the settings concerns the gateway."""
+def options(settings: Settings, sockets: int) -> Options:
+    """What of the settings concerns the gateway, where so many sockets can be open.
+
+    The tenth that is left beyond the connections is for those that are on their way in or out.
+    """
     return Options(
         room=RoomLimits(settings.room_size, settings.user_connections, settings.room_connections),
-        max_connections=settings.max_connections,
+        max_connections=min(settings.max_connections, max(1, sockets * 9 // 10)),
+        max_sockets=sockets,
         user_total=settings.user_total,
         address_connections=settings.address_connections,
         address_attempts=settings.address_attempts,
@@ -64,35 +78,40 @@ def options(settings: Settings) -> Options:
     )
 
 
-def verifier(settings: Settings) -> JwtVerifier:
-    """The verifier of the configured key.
+def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
+    """The webhook, if there is an address to post to.
 
     Raises:
-        SettingsRefused: without a key, or with one that is not safe.
+        SettingsRefused: if it can't post there, or can't sign with its secret.
 
     """
-    expected = Expected(settings.jwt_issuer, settings.jwt_audience)
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return None
+    from presence_server.webhook.build import build
+
+    clocks = WebhookClocks(CLOCKS.monotonic, CLOCKS.wall, CLOCKS.random, CLOCKS.new_id)
+    secret = settings.webhook_secret.get_secret_value()
     try:
-        if settings.jwt_secret is not None:
-            return JwtVerifier(secret_key(settings.jwt_secret.get_secret_value()), expected)
-        if settings.jwt_public_key is not None:
-            return JwtVerifier(public_key(settings.jwt_public_key), expected)
-    except KeyRefused as refused:
-        raise SettingsRefused(f"jwt key: {refused}") from None
-    raise SettingsRefused(
-        "no key to verify tokens with: set PRESENCE_JWT_SECRET (32 bytes or more) "
-        "or PRESENCE_JWT_PUBLIC_KEY"
-    )
+        return build(settings.webhook_url, secret, settings.webhook_debounce, clocks, metrics)
+    except WebhookRefused as refused:
+        raise SettingsRefused(f"webhook: {refused}") from None
 
 
 class App:
     """The server, from its sockets to its last connection."""
 
-    def __init__(self, settings: Settings, handlers: Mapping[str, Handler] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        handlers: Mapping[str, Handler] | None = None,
+        read_again: Reader | None = None,
+    ) -> None:
         self._settings = settings
-        self._verifier: Verifier = verifier(settings)
+        self._read_again = read_again or (lambda: settings)
+        self._keyring: Keyring
         self._handlers = handlers
         self._metrics = Metrics()
+        self._webhook = webhook(settings, self._metrics)
         self._stopping = asyncio.Event()
         self._emptied = asyncio.Event()
 
@@ -100,23 +119,30 @@ class App:
         """Serve until SIGTERM or SIGINT, then drain; `announce` gets the line that says where.
 
         Raises:
+            SettingsRefused: if there is no key, or one that is not safe.
             OSError: if an address can't be had.
 
         """
         settings = self._settings
         loop = asyncio.get_running_loop()
+        self._keyring = Keyring(settings, CLOCKS, self._metrics)
+        verifier = self._keyring.verifier
         with (
             contextlib.closing(listen(settings.host, settings.port)) as public,
             contextlib.closing(listen(settings.admin_host, settings.admin_port)) as private,
         ):
-            context = Context(options(settings), CLOCKS, loop, self._verifier, self._metrics)
-            gateway = Gateway(context, self._handlers)
+            context = Context(self._options(), CLOCKS, loop, verifier, self._metrics)
+            listeners = [] if self._webhook is None else [self._webhook]
+            gateway = Gateway(context, self._handlers, listeners)
             server = await loop.create_server(gateway.connection, sock=public, backlog=BACKLOG)
-            admin = AdminServer(create_app(self._ports(gateway), self._admin_key()))
+            admin = AdminServer(create_app(self._ports(gateway), self._admin_key))
             admin_task = asyncio.create_task(admin.serve_on(private))
-            lag_task = asyncio.create_task(self._watch_lag())
+            lag_task = asyncio.create_task(self._watch_lag(gateway.lag))
+            if self._webhook is not None:
+                self._webhook.start()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(signal.SIGHUP, self._reload, gateway)
             gc.freeze()
             announce(self._address(public, private))
             await self._stopping.wait()
@@ -126,11 +152,38 @@ class App:
             admin.stop()
             await asyncio.gather(admin_task, lag_task, return_exceptions=True)
 
+    def _options(self) -> Options:
+        """The gateway's options; says so where the system allows less than the settings."""
+        limit = descriptors.raise_limit()
+        found = options(self._settings, descriptors.max_sockets(limit))
+        if found.max_connections < self._settings.max_connections:
+            _LOG.warning(
+                "%d connections at most, not %d: the limit of file descriptors is %d (ulimit -n)",
+                found.max_connections,
+                self._settings.max_connections,
+                limit,
+            )
+        return found
+
     def _stop(self) -> None:
         """Drain at the first signal; at the second wait for nobody."""
         if self._stopping.is_set():
             self._emptied.set()
         self._stopping.set()
+
+    def _reload(self, gateway: Gateway) -> None:
+        """Read the settings and the keys again: all of them count, or none does."""
+        try:
+            settings, fixed = renewed(self._settings, self._read_again())
+            self._keyring.reload(settings)
+        except (SettingsRefused, OSError) as refused:
+            self._metrics.reloads.labels("failed").inc()
+            _LOG.error("settings stay as they were: %s", refused)
+            return
+        self._settings = settings
+        gateway.reconfigure(self._options())
+        self._metrics.reloads.labels("ok").inc()
+        _LOG.info("settings read again%s", f"; a restart is needed for {fixed}" if fixed else "")
 
     def _address(self, public: socket.socket, private: socket.socket) -> str:
         return f"presence-server {__version__} listening on {url(public)} (admin {url(private)})"
@@ -139,46 +192,62 @@ class App:
         key = self._settings.admin_key
         return None if key is None else key.get_secret_value()
 
-    def _ports(self, gateway: Gateway) -> Ports:
-        def verify(token: str) -> Claims:
-            return self._verifier.verify(token, time.time())
+    async def _verify(self, token: str) -> Claims:
+        """The claims of an operator's token, whose key may be one that is not known yet."""
+        verifier = self._keyring.verifier
+        try:
+            return verifier.verify(token, time.time())
+        except KeyUnknown as unknown:
+            settled = asyncio.Event()
+            verifier.learn(unknown, settled.set)
+            await settled.wait()
+        return verifier.verify(token, time.time())
 
+    def _ports(self, gateway: Gateway) -> Ports:
         return Ports(
             rooms=gateway.rooms,
-            verify=verify,
-            metrics=lambda: generate_latest(self._metrics.registry),
-            is_ready=lambda: not self._stopping.is_set(),
+            verify=self._verify,
+            refuses=gateway.rooms.removals.refuses,
+            registry=self._metrics.registry,
+            count_removal=lambda kind: self._metrics.removals.labels(kind).inc(),
+            is_ready=lambda: self._keyring.has_keys and not self._stopping.is_set(),
         )
 
     async def _drain(self, gateway: Gateway) -> None:
         """Close all rooms, wait for the clients to agree, cut those that don't."""
         spread = self._settings.drain_seconds
+        if self._webhook is not None:
+            self._webhook.hurry()
         gateway.drain(spread, self._emptied.set)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(spread + self._settings.close_timeout):
                 await self._emptied.wait()
         gateway.abort()
         await asyncio.sleep(0)
+        if self._webhook is not None:
+            await self._webhook.stop(LAST_POSTS_S)
 
-    async def _watch_lag(self) -> None:
+    async def _watch_lag(self, lag: LoopLag) -> None:
         """Measure how late a timer fires: what everybody in the loop waits."""
         while True:
-            before = time.monotonic()
+            lag.set_for(time.monotonic() + LAG_INTERVAL_S)
             await asyncio.sleep(LAG_INTERVAL_S)
-            lag = time.monotonic() - before - LAG_INTERVAL_S
-            self._metrics.loop_lag_seconds.observe(max(0.0, lag))
+            self._metrics.loop_lag_seconds.observe(lag.fired(time.monotonic()))
 
 
 def run(
     settings: Settings,
     announce: Callable[[str], None],
     handlers: Mapping[str, Handler] | None = None,
+    read_again: Reader | None = None,
 ) -> None:
     """Run the server in this thread until it is told to stop.
+
+    At SIGHUP the settings are `read_again`.
 
     Raises:
         SettingsRefused: if it can't start with these settings.
         OSError: if an address can't be had.
 
     """
-    uvloop.run(App(settings, handlers).run(announce))
+    uvloop.run(App(settings, handlers, read_again).run(announce))

@@ -159,10 +159,10 @@ class Metrics:
         """Count one message from a client."""
         self._received.counts[TYPE_OF[kind]] += 1
 
-    def count_sent(self, kind: str, size: int) -> None:
-        """Count one message of `size` bytes to one client."""
-        self._sent.counts[kind] += 1
-        self.bytes_sent.value += size
+    def count_sent(self, kind: str, size: int, receivers: int = 1) -> None:
+        """Count one message of `size` bytes, to one client or to each of several."""
+        self._sent.counts[kind] += receivers
+        self.bytes_sent.value += size * receivers
 
     def count_close(self, code: int) -> None:
         """Count the end of a connection; clients choose codes freely, labels must not."""

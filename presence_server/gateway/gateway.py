@@ -1,5 +1,6 @@
 """The gateway: all its parts put together, and its connections from first to last."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -8,17 +9,21 @@ from websockets.http11 import Request, Response
 from presence_server.core.close_codes import Close
 from presence_server.core.errors import Limit, Refused, too_many
 from presence_server.core.room import Room
-from presence_server.gateway.attempts import FailedAttempts
+from presence_server.gateway.addresses import Addresses
 from presence_server.gateway.connection import Connection
 from presence_server.gateway.deflate import agreement
 from presence_server.gateway.door import Door, Ticket
+from presence_server.gateway.drain import drain
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.http import Handler, Site
-from presence_server.gateway.ports import Listener
+from presence_server.gateway.lag import LoopLag
+from presence_server.gateway.ports import Listener, Options
 from presence_server.gateway.rooms import Rooms
 from presence_server.gateway.session import Context, Session
 from presence_server.gateway.upgrade import Upgrade
 from presence_server.gateway.wheel import Wheel
+
+_LOG: Final = logging.getLogger("presence_server")
 
 HOLD_MIN_S: Final = 1.0
 HOLD_MAX_S: Final = 3.0
@@ -45,9 +50,11 @@ class Gateway:
         self.wheel = Wheel(context.scheduler, context.clocks.monotonic)
         self.rooms = Rooms(context.options.room, self._new_fanout, context.clocks, listeners)
         self._on_empty: Callable[[], object] | None = None
-        self._door = Door(context.verifier, context.options.allowed_origins)
+        self._door = Door(context.verifier, context.options.allowed_origins, self.rooms.removals)
         self._site = Site(handlers or {})
-        self._attempts = FailedAttempts()
+        self.lag = LoopLag()
+        self._addresses = Addresses()
+        self._is_full = False
         self._connections: set[Connection] = set()
         context.metrics.watch(
             connections=lambda: len(self._connections),
@@ -64,19 +71,22 @@ class Gateway:
         return Connection(self)
 
     def drain(self, spread_s: float, on_empty: Callable[[], object]) -> None:
-        """Admit nobody, and cut those who are not in yet; close every room with 1012, one by one
-        within `spread_s`, all of a room in one turn; call `on_empty` when the last socket is gone.
+        """Admit nobody, and cut those who are not in yet; close everybody with 1012, room after
+        room within `spread_s`; call `on_empty` when the last socket is gone.
         """
         self._on_empty = on_empty
         for connection in [*self._connections]:
             if connection.session is None:
                 connection.outbox.transport.abort()
-        room_ids = self.rooms.ids()
-        for number, room_id in enumerate(room_ids):
-            delay = spread_s * number / len(room_ids)
-            self.context.scheduler.call_later(delay, self.rooms.drain, room_id)
+        drain(self.rooms.live(), spread_s, self.context.scheduler)
         if not self._connections:
             on_empty()
+
+    def reconfigure(self, options: Options) -> None:
+        """Let other options hold: limits for everybody, the rest for those who come from now on."""
+        self.context = self.context._replace(options=options)
+        self.rooms.limit(options.room)
+        self._door = Door(self.context.verifier, options.allowed_origins, self.rooms.removals)
 
     def abort(self) -> None:
         """Cut every socket that is still open."""
@@ -88,10 +98,18 @@ class Gateway:
     def opened(self, connection: Connection) -> None:
         """A socket was accepted."""
         self._connections.add(connection)
+        if len(self._connections) > self.context.options.max_sockets:
+            # Even to refuse it properly needs the descriptor that the admin listener may need.
+            self.context.metrics.refused.labels(Limit.DESCRIPTORS).inc()
+            connection.outbox.transport.abort()
+            self._say_full(is_full=True)
 
     def lost(self, connection: Connection) -> None:
         """A socket is gone."""
         self._connections.discard(connection)
+        self._addresses.leave(connection)
+        if self._is_full and len(self._connections) < self.context.options.max_connections:
+            self._say_full(is_full=False)
         if self._on_empty is not None and not self._connections:
             self._on_empty()
 
@@ -112,9 +130,14 @@ class Gateway:
         """
         if self._on_empty is not None:
             raise Refused(Close.RESTART, "server is restarting")
+        options, now = self.context.options, self.context.clocks.monotonic()
+        if options.overload_lag and self.lag.seen_at(now) > options.overload_lag:
+            raise too_many(Limit.OVERLOAD)
+        self._addresses.arrive(connection, connection.peer(), upgrade.forwarded_for, options, now)
         ticket = self._door.check(upgrade, self.context.clocks.wall())
-        if len(self._connections) > self.context.options.max_connections:
-            self._check_takeover(ticket)
+        limit = self._exceeded(connection, ticket)
+        if limit is not None and not self._is_takeover(ticket):
+            raise too_many(limit)
         session = self._seat(connection, ticket)
         self.context.metrics.accepted.inc()
         return session
@@ -130,7 +153,7 @@ class Gateway:
             metrics.refused.labels(refused.limit or _REASONS[refused.code]).inc()
             return 0.0
         metrics.refused.labels(refused.reason).inc()
-        if not self._attempts.is_too_many(connection.peer(), clocks.monotonic()):
+        if not self._addresses.is_failing(connection, connection.peer(), clocks.monotonic()):
             return 0.0
         metrics.refusals_held.inc()
         return HOLD_MIN_S + (HOLD_MAX_S - HOLD_MIN_S) * clocks.random()
@@ -150,18 +173,37 @@ class Gateway:
             held = old.session.give_up_held()
             old.dismiss(Close.TAKEN_OVER, "taken over by the same connection id")
         live.publish(events)
-        session.start(ticket.claims)
+        session.start(ticket.claims, counts=ticket.counts)
         session.inherit(held)
         return session
 
-    def _check_takeover(self, ticket: Ticket) -> None:
-        """At the limit only those come in whose old connection goes."""
+    def _say_full(self, *, is_full: bool) -> None:
+        """Tell the log once when the sockets run out, and once when there are some again."""
+        if is_full is not self._is_full:
+            says = (
+                "no sockets are left: newcomers are cut" if is_full else "there are sockets again"
+            )
+            _LOG.warning("%s (%d are open)", says, len(self._connections))
+        self._is_full = is_full
+
+    def _exceeded(self, connection: Connection, ticket: Ticket) -> Limit | None:
+        """The limit of the whole server that a connection is beyond, if any."""
+        options = self.context.options
+        if len(self._connections) > options.max_connections:
+            return Limit.CONNECTIONS
+        if self.rooms.connections_of(ticket.claims.identity.user_id) >= options.user_total:
+            return Limit.USER_TOTAL
+        if self._addresses.is_crowded(connection, options):
+            return Limit.ADDRESS_CONNECTIONS
+        return None
+
+    def _is_takeover(self, ticket: Ticket) -> bool:
+        """Whether an old connection goes for this one: then no limit is exceeded."""
         room = self.rooms.get(ticket.room_id)
         user_id, connection_id = ticket.claims.identity.user_id, ticket.connection_id
-        is_known = connection_id and room.room.find(user_id, connection_id)
+        old = room.room.find(user_id, connection_id) if connection_id else None
         room.forget_if_empty()
-        if not is_known:
-            raise too_many(Limit.CONNECTIONS)
+        return old is not None
 
     def _new_fanout(self, room: Room) -> Fanout:
         context = self.context

@@ -22,6 +22,7 @@ _HEAD: Final = re.compile(
     r"GET ([!-~]+) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+)\r\n"
 )
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes in base64
+_FORWARDED: Final = "x-forwarded-for"
 _BODY: Final = ("content-length", "transfer-encoding")
 _READ: Final = frozenset(
     {
@@ -44,6 +45,7 @@ class Upgrade(NamedTuple):
     authorization: str | None
     key: str
     extensions: str | None = None
+    forwarded_for: str | None = None
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -58,7 +60,9 @@ class Upgrade(NamedTuple):
             origin, authorization = headers.get("Origin"), headers.get("Authorization")
         except MultipleValuesError:
             raise Refused(Close.BAD_REQUEST, "a header is repeated") from None
-        return cls(request.path, origin, authorization, headers["Sec-WebSocket-Key"])
+        forwarded_for = ",".join(headers.get_all("X-Forwarded-For")) or None
+        key = headers["Sec-WebSocket-Key"]
+        return cls(request.path, origin, authorization, key, forwarded_for=forwarded_for)
 
     def response(self, extensions: str | None = None) -> bytes:
         """The answer that opens the connection, with the extensions that were agreed on."""
@@ -84,10 +88,12 @@ def read_upgrade(head: bytearray) -> Upgrade | None:
     headers: dict[str, str] = {}
     for line in match[2].split("\r\n")[:-1]:
         raw_name, _, value = line.partition(":")
-        name = raw_name.lower()
+        name, value = raw_name.lower(), value.strip()
         if name in headers and name in _READ:
             return None
-        headers[name] = value.strip()
+        if name in headers and name == _FORWARDED:
+            value = f"{headers[name]},{value}"  # each proxy may add a line (RFC 9110 §5.3)
+        headers[name] = value
     if not _asks_for_websocket(headers):
         return None
     return Upgrade(
@@ -96,6 +102,7 @@ def read_upgrade(head: bytearray) -> Upgrade | None:
         headers.get("authorization"),
         headers["sec-websocket-key"],
         headers.get("sec-websocket-extensions"),
+        headers.get(_FORWARDED),
     )
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -89,18 +89,23 @@ class Server:
     """`presence-server serve` on free ports, for use as a context manager.
 
     It keeps its ports over `stop` and `start`; `room` is where those who join it go. When all is
-    over it must have ended by SIGTERM alone, and have written no traceback and no token.
+    over it must have ended by SIGTERM alone, and have written no traceback and no token. `under` is
+    a command that runs it, such as `prlimit`.
     """
 
     def __init__(
-        self, *flags: str, command: str = "serve", variables: Mapping[str, str] | None = None
+        self,
+        *flags: str,
+        command: str = "serve",
+        variables: Mapping[str, str] | None = None,
+        under: Sequence[str] = (),
     ) -> None:
         keys = {"PRESENCE_JWT_SECRET": SECRET, "PRESENCE_ADMIN_KEY": ADMIN_KEY}
         self.port = 0
         self.admin_port = 0
         self.room = ROOM
         self.peers: list[Peer] = []
-        self._command = [PROGRAM, command, *flags]
+        self._command = [*under, PROGRAM, command, *flags]
         self._environment = environment(keys if variables is None else variables)
         self._folder = tempfile.TemporaryDirectory(prefix="presence-")
         self._stdout = Path(self._folder.name, "stdout")

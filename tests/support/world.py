@@ -19,9 +19,10 @@ from presence_server.core.claims import Expected
 from presence_server.core.room import RoomLimits
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
+from presence_server.gateway.keys import secret_key
 from presence_server.gateway.ports import Clocks, Listener, Options
 from presence_server.gateway.session import Context
-from presence_server.gateway.tokens import JwtVerifier, secret_key
+from presence_server.gateway.tokens import JwtVerifier
 from presence_server.metrics import Metrics
 from tests.support.loop import FakeLoop
 from tests.support.transport import FakeTransport
@@ -33,6 +34,7 @@ EPOCH = 1_800_000_000.0
 OPTIONS = Options(
     room=RoomLimits(members=1_000, connections_per_user=8, connections=20_000),
     max_connections=10_000,
+    max_sockets=20_000,
     user_total=1_000,
     address_connections=0,
     address_attempts=0,
@@ -74,7 +76,7 @@ class World:
             new_id=lambda: f"generated-{self.random.randrange(10**9)}",
         )
         self.metrics = Metrics()
-        verifier = JwtVerifier(secret_key(SECRET), Expected())
+        verifier = JwtVerifier([secret_key(SECRET)], Expected())
         context = Context(options, self.clocks, self.loop, verifier, self.metrics)
         self.gateway = Gateway(context, handlers, listeners)
         self.clients: list[Client] = []
@@ -110,13 +112,17 @@ class World:
         room: str = ROOM,
         settle: bool = True,
         deflate: bool = False,
+        members: str | None = None,
         **claims: Any,
     ) -> "Client":
         """Dial as `user` with a fresh token; `settle` lets the loop turn afterwards.
 
-        `deflate` offers compression, and compresses what is sent if it is agreed on.
+        `deflate` offers compression, and compresses what is sent if it is agreed on; `members` is
+        what the address says of them.
         """
         query = {"_pk": pk or f"pk-{user}", "token": self.token(user, **claims)}
+        if members is not None:
+            query["members"] = members
         target = f"/parties/presence/{quote(room, safe='')}?{urlencode(query)}"
         client = self.dial(target, deflate=deflate)
         client.user = user
