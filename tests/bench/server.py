@@ -116,9 +116,9 @@ def running(command: Sequence[str], core: int) -> Iterator[Server]:
     """Start a server on a core, and stop it in the end; raise RuntimeError if it does not start."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         with pinned(core):
-            process = subprocess.Popen(command, stdout=out, stderr=err, env=_environment())
+            process = subprocess.Popen(command, stdout=out, stderr=err, env=environment())
         try:
-            yield _listening(process, Path(f"/proc/self/fd/{out.fileno()}"))
+            yield listening(process, Path(f"/proc/self/fd/{out.fileno()}"))
         except BaseException as failure:
             err.seek(0)
             failure.add_note(f"the server's last words: {err.read()[-2000:] or '(none)'}")
@@ -127,13 +127,13 @@ def running(command: Sequence[str], core: int) -> Iterator[Server]:
             _stop(process)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Keep the caller's settings out of it: a table must say the same wherever it is made."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PRESENCE_")}
     return kept | {"PRESENCE_JWT_SECRET": SECRET}
 
 
-def _listening(process: subprocess.Popen[bytes], out: Path) -> Server:
+def listening(process: subprocess.Popen[bytes], out: Path) -> Server:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         if found := LISTENING.search(out.read_text()):

@@ -4,8 +4,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from presence_server.core.rate import Budget
-from presence_server.gateway.connection import READ_SIZE
-from presence_server.gateway.intake import FRAMES_BURST
+from presence_server.gateway.intake import FRAMES_BURST, READ_SIZE
 from presence_server.gateway.ports import NEVER
 from presence_server.gateway.wheel import RESOLUTION_S, Wheel
 from presence_server.gateway.wire import MAX_REQUEST
