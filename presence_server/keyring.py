@@ -3,7 +3,8 @@
 import asyncio
 
 from presence_server.core.claims import Expected
-from presence_server.gateway.jwks import HttpFetch, Jwks
+from presence_server.gateway.jwks import Jwks
+from presence_server.gateway.jwks_client import HttpFetch
 from presence_server.gateway.keys import (
     MAX_KEY_FILE,
     MAX_KEYS,
@@ -49,23 +50,25 @@ class Keyring:
 
         """
         keys = own_keys(settings)
-        if self._jwks is not None and settings.jwks_url == self._url:
-            self.verifier.reconfigure(keys, _expected(settings), self._jwks)
-            self._jwks.refresh()
-        else:
-            self._follow(settings, keys)
-
-    def _follow(self, settings: Settings, keys: Keys) -> None:
-        """Take keys from another address, or from none; those of the one before are gone."""
-        before, self._url, self._jwks = self._jwks, settings.jwks_url, None
-        if self._url is not None:
+        before, self._url = self._url, settings.jwks_url
+        if self._url != before:
+            self.verifier.learnt(())
+        if self._url is None:
+            self._stop()
+        elif self._jwks is None:
             loop = asyncio.get_running_loop()
             self._jwks = Jwks(HttpFetch(self._url), loop, self._clocks, self._metrics)
-        self.verifier.reconfigure(keys, _expected(settings), self._jwks)
-        if before is not None:
-            before.stop()
-        if self._jwks is not None:
             self._jwks.start(self.verifier.learnt)
+        elif self._url != before:
+            self._jwks.redirect(HttpFetch(self._url))
+        else:
+            self._jwks.refresh()
+        self.verifier.reconfigure(keys, _expected(settings), self._jwks)
+
+    def _stop(self) -> None:
+        if self._jwks is not None:
+            self._jwks.stop()
+            self._jwks = None
 
 
 def own_keys(settings: Settings) -> Keys:

@@ -5,22 +5,12 @@ Keys are kept while the endpoint is down, hangs or lies; a good answer replaces 
 itself is a thread's, one at a time: what hangs there blocks neither the loop nor the end.
 """
 
-import asyncio
-import contextlib
-import json
 import logging
-import threading
-import time
 from collections.abc import Callable
-from http.client import HTTPException
-from typing import Any, Final
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from functools import partial
+from typing import Final
 
-from jwt import PyJWKClient
-
-from presence_server import __version__
-from presence_server.gateway.keys import KeyRefused, Keys, published_keys
+from presence_server.gateway.keys import Keys
 from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
 from presence_server.metrics import Metrics
 
@@ -29,13 +19,9 @@ COOLDOWN_S: Final = 5.0
 """Between two fetches, however many unknown keys are asked for."""
 DEADLINE_S: Final = 5.0
 """After which a fetch counts as failed, though its thread may still be at it."""
-PATIENCE_S: Final = 4.0
-"""What the thread itself allows for a connection and for an answer: less, so that it is back."""
-MAX_ANSWER: Final = 262_144
 SETTLED_AT_ONCE: Final = 64
 """Waiters that are called in one turn of the loop: each may admit a connection."""
 
-_HEADERS: Final = {"Accept": "application/json", "User-Agent": f"presence-server/{__version__}"}
 _LOG: Final = logging.getLogger("presence_server")
 
 Outcome = Keys | str
@@ -95,11 +81,17 @@ class Jwks:
     def stop(self) -> None:
         """Fetch no more, and let nobody wait; what is under way comes to nothing."""
         self._on_keys = None
-        for timer in (self._timer, self._deadline):
-            if timer is not None:
-                timer.cancel()
+        self._cancel_timers()
         self._due = -NEVER
         self._call([*self._waiters])
+
+    def redirect(self, fetch: Fetch) -> None:
+        """Fetch from elsewhere, at once; those who wait do so for that."""
+        self._fetch = fetch
+        self._is_busy = False
+        self._failures = 0
+        self._cancel_timers()
+        self._begin()
 
     def refresh(self) -> None:
         """Fetch as soon as it may be."""
@@ -125,6 +117,11 @@ class Jwks:
         delay = max(0.0, at - self._clocks.monotonic())
         self._timer = self._scheduler.call_later(delay, self._begin)
 
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._deadline):
+            if timer is not None:
+                timer.cancel()
+
     def _begin(self) -> None:
         self._timer, self._due = None, NEVER
         self._began = self._clocks.monotonic()
@@ -135,13 +132,13 @@ class Jwks:
             return
         self._is_busy = True
         self._deadline = self._scheduler.call_later(DEADLINE_S, self._end, "no answer in time")
-        self._fetch(self._returned)
+        self._fetch(partial(self._returned, self._fetch))
 
-    def _returned(self, outcome: Outcome) -> None:
+    def _returned(self, fetch: Fetch, outcome: Outcome) -> None:
         """The thread is back, perhaps long after the deadline: keys are welcome all the same."""
+        if self._on_keys is None or fetch is not self._fetch:
+            return  # nobody wants to know any more
         self._is_busy = False
-        if self._on_keys is None:
-            return
         if not isinstance(outcome, str):
             self._take(outcome)
         if self._deadline is not None:
@@ -188,66 +185,3 @@ class Jwks:
                 waiter.then()
         if len(waiters) > SETTLED_AT_ONCE:
             self._scheduler.call_soon(self._call, waiters[SETTLED_AT_ONCE:])
-
-
-# The thread
-
-
-class HttpFetch:
-    """Fetches in a daemon thread; call it in the event loop that it is to answer in."""
-
-    def __init__(self, url: str) -> None:
-        self._client = _Client(url, headers=_HEADERS, timeout=PATIENCE_S)
-
-    def __call__(self, done: Callable[[Outcome], object]) -> None:
-        """Begin; `done` is called in the running loop."""
-        loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=self._run, args=(loop, done), name="jwks", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            loop.call_soon(done, "the system has no thread left")
-
-    def _run(self, loop: asyncio.AbstractEventLoop, done: Callable[[Outcome], object]) -> None:
-        outcome: Outcome = "it can't be read"
-        try:
-            outcome = self._outcome()
-        finally:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know
-                loop.call_soon_threadsafe(done, outcome)
-
-    def _outcome(self) -> Outcome:
-        try:
-            return published_keys(self._client.fetch_data())
-        except HTTPError as error:
-            error.close()
-            return f"the endpoint answers {error.code}"
-        except (OSError, HTTPException):
-            return "the endpoint does not answer"
-        except KeyRefused as refused:
-            return str(refused)
-        except (ValueError, RecursionError):
-            return "the answer is not JSON"
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none: the keys are where the settings say."""
-
-
-class _Client(PyJWKClient):
-    """The library's client; but its own fetch reads an answer of any size, for any time."""
-
-    def fetch_data(self) -> object:
-        """What the endpoint answers, as JSON."""
-        deadline = time.monotonic() + PATIENCE_S
-        request = Request(self.uri, headers=self.headers)  # noqa: S310 - checked to be http(s)
-        answer = bytearray()
-        with build_opener(_NoRedirect).open(request, timeout=self.timeout) as response:
-            while piece := response.read1(65_536):
-                answer += piece
-                if len(answer) > MAX_ANSWER:
-                    raise KeyRefused(f"the answer has more than {MAX_ANSWER} bytes")
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-        return json.loads(answer)

@@ -122,7 +122,7 @@ class Wire:
             if len(data) <= MAX_REQUEST and may_become_plain(data):
                 self._rest = data
                 return ()
-            upgrade = read_upgrade(data)
+            upgrade = read_upgrade(data) if len(data) <= MAX_REQUEST else None
             if upgrade is not None:
                 return (upgrade,)
         return self._leave_to_library(data)

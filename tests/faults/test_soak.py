@@ -28,7 +28,7 @@ GROWTH = 4 * 1024 * 1024
 BLOCKS = 250
 """Pieces of memory: even the short run has 360 connections after its first third."""
 FLAGS = ("--user-connections", "60", "--compression", "--handshake-timeout", "2")
-PATIENT = ("--pong-timeout", "60")  # a busy machine is no dead peer
+PATIENT = ("--ping-interval", "1", "--pong-timeout", "60")  # a busy machine is no dead peer
 
 
 class Visitor:
@@ -131,7 +131,7 @@ def test_memory_is_flat_and_nobody_is_left_behind_after_much_coming_and_going() 
         for number in range(ROUNDS // 3, ROUNDS):
             churn(server, crowd, chance, number)
         empty(server, crowd)
-        eventually(lambda: server.alive() == alive)
+        server.wait_until_again(alive)
         assert server.blocks() < blocks + BLOCKS
         assert resident_bytes(server) < resident + GROWTH
 
