@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "presence_server"
-APART = ("gateway", "admin", "history")
+APART = ("gateway", "admin", "webhook", "history")
 IMPURE = {
     "asyncio",
     "datetime",
