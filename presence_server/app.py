@@ -107,7 +107,7 @@ class App:
         read_again: Reader | None = None,
     ) -> None:
         self._settings = settings
-        self._read_again = read_again or (lambda: settings)
+        self._read_again = read_again
         self._keyring: Keyring
         self._handlers = handlers
         self._metrics = Metrics()
@@ -142,7 +142,7 @@ class App:
                 self._webhook.start()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop)
-            loop.add_signal_handler(signal.SIGHUP, self._reload, gateway)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up, gateway)
             gc.freeze()
             announce(self._address(public, private))
             await self._stopping.wait()
@@ -171,10 +171,17 @@ class App:
             self._emptied.set()
         self._stopping.set()
 
-    def _reload(self, gateway: Gateway) -> None:
+    def _hang_up(self, gateway: Gateway) -> None:
+        """Read the settings again, or end with the terminal where there is nothing to read."""
+        if self._read_again is None:
+            self._stop()
+        else:
+            self._reload(gateway, self._read_again)
+
+    def _reload(self, gateway: Gateway, read_again: Reader) -> None:
         """Read the settings and the keys again: all of them count, or none does."""
         try:
-            settings, fixed = renewed(self._settings, self._read_again())
+            settings, fixed = renewed(self._settings, read_again())
             self._keyring.reload(settings)
         except (SettingsRefused, OSError) as refused:
             self._metrics.reloads.labels("failed").inc()
@@ -203,6 +210,11 @@ class App:
             await settled.wait()
         return verifier.verify(token, time.time())
 
+    def _not_ready(self) -> str | None:
+        if self._stopping.is_set():
+            return "draining"
+        return None if self._keyring.has_keys else "no keys yet"
+
     def _ports(self, gateway: Gateway) -> Ports:
         return Ports(
             rooms=gateway.rooms,
@@ -210,7 +222,7 @@ class App:
             refuses=gateway.rooms.removals.refuses,
             registry=self._metrics.registry,
             count_removal=lambda kind: self._metrics.removals.labels(kind).inc(),
-            is_ready=lambda: self._keyring.has_keys and not self._stopping.is_set(),
+            not_ready=self._not_ready,
         )
 
     async def _drain(self, gateway: Gateway) -> None:
@@ -243,7 +255,7 @@ def run(
 ) -> None:
     """Run the server in this thread until it is told to stop.
 
-    At SIGHUP the settings are `read_again`.
+    At SIGHUP the settings are `read_again`; without that it is told to stop by SIGHUP too.
 
     Raises:
         SettingsRefused: if it can't start with these settings.

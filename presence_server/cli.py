@@ -14,7 +14,7 @@ from presence_server import __version__, app, demo, tokens
 from presence_server.core.errors import TokenRefused
 from presence_server.core.permissions import Role
 from presence_server.gateway.keys import KeyRefused, secret_key
-from presence_server.settings import Settings, SettingsRefused, add_flags, load
+from presence_server.settings import SettingsRefused, add_flags, load
 
 EXIT_USAGE: Final = 2
 
@@ -91,11 +91,8 @@ def _add_demo(commands: Any) -> None:
         secret = demo.new_secret()
         others = dict.fromkeys(("jwt_public_key", "jwt_key_file", "jwks_url"))
         own = {"jwt_secret": SecretStr(secret), **others}
-
-        def read() -> Settings:
-            return load(source, parsed).model_copy(update=own)
-
-        app.run(read(), _announce, demo.handlers(secret), read)
+        settings = load(source, parsed).model_copy(update=own)
+        app.run(settings, _announce, demo.handlers(secret))
 
     parser.set_defaults(run=run)
 

@@ -176,12 +176,19 @@ def test_without_any_file_it_changes_nothing_and_nobody_notices() -> None:
         assert closed(server, SECRET) is None
 
 
-def test_the_demo_keeps_its_own_secret() -> None:
-    with Server(command="demo", variables={"PRESENCE_JWT_SECRET": SECRET}) as server:
-        reload(server)
+def test_the_demo_ends_with_its_terminal() -> None:
+    with Server(command="demo") as server:
         given = get(server.port, "/demo/token?user=ann").json()["token"]
         ann = server.dial(address("presence-demo", token=given))
         pump([ann], lambda: ann.users)
+        server.process.send_signal(signal.SIGHUP)
+        pump([ann], lambda: ann.closed)
+        assert ann.closed == (1012, "server is restarting")
+        assert server.wait() == 0
+
+
+def test_the_demo_takes_no_key_of_the_settings() -> None:
+    with Server(command="demo", variables={"PRESENCE_JWT_SECRET": SECRET}) as server:
         forged = jwt.encode({"sub": "m", "room": ROOM, "exp": 4_000_000_000}, SECRET, "HS256")
         mallory = server.dial(address(token=forged))
         pump([mallory], lambda: mallory.closed)

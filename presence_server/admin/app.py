@@ -23,7 +23,7 @@ Page = Callable[[Request], Awaitable[Response]]
 def create_app(ports: Ports, admin_key: AdminKey) -> Starlette:
     """The application that answers operators; `admin_key` is asked with each query."""
     access = Access(admin_key, ports.verify, ports.refuses)
-    probes = Probes(ports.registry, ports.is_ready)
+    probes = Probes(ports.registry, ports.not_ready)
     queries = Queries(ports.rooms, access)
     moderation = Moderation(ports, access)
     app = Starlette(

@@ -69,7 +69,7 @@ class Rooms(Protocol):
 
 class Ports(NamedTuple):
     """All of them. `refuses` says whether a room is closed to a user's token that was issued at a
-    time, because of a removal; `is_ready` whether new connections are welcome.
+    time, because of a removal; `not_ready` why new connections are not welcome, None if they are.
     """
 
     rooms: Rooms
@@ -77,4 +77,4 @@ class Ports(NamedTuple):
     refuses: Callable[[str, str, float | None], bool]
     registry: CollectorRegistry
     count_removal: Callable[[Removal], object]
-    is_ready: Callable[[], bool]
+    not_ready: Callable[[], str | None]

@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 class Probes:
     """The pages for Prometheus, load balancers and supervisors."""
 
-    def __init__(self, registry: CollectorRegistry, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, registry: CollectorRegistry, not_ready: Callable[[], str | None]) -> None:
         self._registry = registry
-        self._is_ready = is_ready
+        self._not_ready = not_ready
 
     async def metrics(self, request: Request) -> Response:
         """Every metric, in the format that is asked for."""
@@ -30,10 +30,11 @@ class Probes:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, _request: Request) -> Response:
-        """Whether new connections are welcome."""
-        if self._is_ready():
+        """Whether new connections are welcome, or why not."""
+        because = self._not_ready()
+        if because is None:
             return PlainTextResponse("ready\n")
-        return PlainTextResponse("draining\n", status_code=503)
+        return PlainTextResponse(f"{because}\n", status_code=503)
 
 
 def _accepts_openmetrics(accept: str) -> bool:

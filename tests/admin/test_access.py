@@ -32,7 +32,7 @@ def ports(rooms: Any) -> Ports:
         refuses=lambda *_: False,
         registry=CollectorRegistry(),
         count_removal=lambda _kind: None,
-        is_ready=lambda: True,
+        not_ready=lambda: None,
     )
 
 
