@@ -24,7 +24,7 @@ from presence_server.core.room import RoomLimits
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
 from presence_server.gateway.lag import LoopLag
-from presence_server.gateway.listener import BACKLOG, listen, url
+from presence_server.gateway.listener import listen, serve, url
 from presence_server.gateway.ports import Clocks, Options
 from presence_server.gateway.session import Context
 from presence_server.keyring import Keyring
@@ -134,7 +134,7 @@ class App:
             context = Context(self._options(), CLOCKS, loop, verifier, self._metrics)
             listeners = [] if self._webhook is None else [self._webhook]
             gateway = Gateway(context, self._handlers, listeners)
-            server = await loop.create_server(gateway.connection, sock=public, backlog=BACKLOG)
+            servers = await serve(loop, gateway.connection, public)
             admin = AdminServer(create_app(self._ports(gateway), self._admin_key))
             admin_task = asyncio.create_task(admin.serve_on(private))
             lag_task = asyncio.create_task(self._watch_lag(gateway.lag))
@@ -146,7 +146,8 @@ class App:
             gc.freeze()
             announce(self._address(public, private))
             await self._stopping.wait()
-            server.close()
+            for server in servers:
+                server.close()
             await self._drain(gateway)
             lag_task.cancel()
             admin.stop()

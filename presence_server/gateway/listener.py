@@ -1,10 +1,13 @@
 """Sockets that listen, set up so that what they accept needs no set-up of its own."""
 
+import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import Final
 
 BACKLOG: Final = 4096
+ACCEPTED_IN_A_TURN: Final = 8
 NOTSENT_LOWAT: Final = 131_072
 _TCP_NOTSENT_LOWAT: Final = 25  # linux/tcp.h; the socket module has no name for it before 3.12
 
@@ -37,6 +40,20 @@ def listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
     return listening
+
+
+async def serve(
+    loop: asyncio.AbstractEventLoop,
+    factory: Callable[[], asyncio.BaseProtocol],
+    listening: socket.socket,
+) -> list[asyncio.Server]:
+    """Accept connections on a socket that listens; close all of what is returned.
+
+    Libuv accepts one connection in a turn of the loop for each handle: with a single one a herd
+    waits in the backlog until those in front have given up, and are admitted all the same.
+    """
+    handles = [listening, *(listening.dup() for _ in range(ACCEPTED_IN_A_TURN - 1))]
+    return [await loop.create_server(factory, sock=one, backlog=BACKLOG) for one in handles]
 
 
 def url(listening: socket.socket) -> str:
