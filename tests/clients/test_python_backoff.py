@@ -20,9 +20,12 @@ def lowest(low: float, _high: float) -> float:
     return low
 
 
-def test_the_ceiling_doubles_from_one_second_to_thirty() -> None:
+def test_the_ceiling_grows_by_half_from_one_second_to_thirty() -> None:
     backoff = Backoff(highest)
-    assert [backoff.next() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert [backoff.next() for _ in range(4)] == [1, 1.5, 2.25, 3.375]
+    later = [backoff.next() for _ in range(7)]
+    assert 25 < later[4] < 30
+    assert later[5:] == [30, 30]
 
 
 def test_the_jitter_is_full() -> None:
@@ -46,7 +49,7 @@ def test_ten_thousand_failures_are_no_trouble() -> None:
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012, 4408, 4429, 4999])
 def test_what_passes_is_tried_again_with_the_backoff(code: int) -> None:
     reconnect = Reconnect(highest)
-    assert [reconnect.after(Closing(code, "")) for _ in range(3)] == [1, 2, 4]
+    assert [reconnect.after(Closing(code, "")) for _ in range(3)] == [1, 1.5, 2.25]
 
 
 @pytest.mark.parametrize("code", [1009, 4400, 4403, 4404, 4409, 4410])
@@ -56,7 +59,7 @@ def test_what_does_not_pass_stops(code: int) -> None:
 
 def test_only_a_welcome_resets_the_backoff() -> None:
     reconnect = Reconnect(highest)
-    assert [reconnect.after(LOST), reconnect.after(LOST)] == [1, 2]
+    assert [reconnect.after(LOST), reconnect.after(LOST)] == [1, 1.5]
     reconnect.welcomed()
     assert reconnect.after(LOST) == 1
 
@@ -75,14 +78,14 @@ def test_a_third_invalid_token_in_a_row_stops() -> None:
 def test_a_lost_connection_in_between_does_not_break_the_row() -> None:
     reconnect = Reconnect(highest)
     closings = (INVALID, LOST, INVALID, LOST, INVALID)
-    assert [reconnect.after(closing) for closing in closings] == [0, 1, 2, 4, None]
+    assert [reconnect.after(closing) for closing in closings] == [0, 1, 1.5, 2.25, None]
 
 
 def test_expired_tokens_never_stop_it() -> None:
     reconnect = Reconnect(highest)
-    assert [reconnect.after(EXPIRED) for _ in range(5)] == [0, 1, 2, 4, 8]
-    assert reconnect.after(INVALID) == 16
-    assert reconnect.after(EXPIRED) == 30
+    assert [reconnect.after(EXPIRED) for _ in range(4)] == [0, 1, 1.5, 2.25]
+    assert reconnect.after(INVALID) == 3.375
+    assert [reconnect.after(EXPIRED) for _ in range(20)][-1] == 30
     assert [reconnect.after(INVALID) for _ in range(3)] == [30, 30, None]
 
 

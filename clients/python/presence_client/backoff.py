@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 FIRST_S: Final = 1.0
+GROWTH: Final = 1.5
 MOST_S: Final = 30.0
 
 Uniform = Callable[[float, float], float]
@@ -11,7 +12,9 @@ Uniform = Callable[[float, float], float]
 
 
 class Backoff:
-    """Delays drawn from 0 to a ceiling that doubles with each, from 1 s to 30 s.
+    """Delays drawn from 0 to a ceiling that grows by half with each, from 1 s to 30 s.
+
+    Doubling would overshoot a restart: most are over in three seconds.
 
     After a welcome you must call `reset()`.
     """
@@ -23,7 +26,7 @@ class Backoff:
     def next(self) -> float:
         """The next delay, in seconds."""
         delay = self._uniform(0.0, self._ceiling)
-        self._ceiling = min(MOST_S, self._ceiling * 2)
+        self._ceiling = min(MOST_S, self._ceiling * GROWTH)
         return delay
 
     def reset(self) -> None:

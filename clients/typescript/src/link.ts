@@ -12,7 +12,7 @@ import type { PresenceError, PresenceOptions, Refusal } from "./types.ts";
 /** How long a token, an upgrade, and the wait after a dial that failed without a close may take. */
 const PATIENCE_MS = 10_000;
 /** A token for a refresh is asked for again within 8 s. */
-const REFRESH_BACKOFF = 3;
+const REFRESH_BACKOFF = 5;
 const CONGESTED_BYTES = 16_384;
 const OPEN = 1;
 

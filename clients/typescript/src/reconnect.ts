@@ -19,9 +19,9 @@ export interface Failures {
 
 export const none: Failures = { retries: 0, unauthorized: 0, invalid: 0 };
 
-/** Milliseconds to wait: a `chance` (0 to 1) of a bound that doubles from 1 s to 30 s. */
+/** Milliseconds to wait: a `chance` (0 to 1) of a bound that grows by half from 1 s to 30 s. */
 export const backoff = (retries: number, chance: number) =>
-  chance * Math.min(MOST_MS, FIRST_MS * 2 ** retries);
+  chance * Math.min(MOST_MS, FIRST_MS * 1.5 ** retries);
 
 /**
  * What follows from a close: how long to wait before the next dial, or null for never.

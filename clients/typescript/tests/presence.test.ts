@@ -54,9 +54,9 @@ describe("dialling", () => {
     expect(FakeSocket.last.query._pk).toBe("tab");
   });
 
-  test("waits a random time, within a bound that doubles with each failure", async () => {
+  test("waits a random time, within a bound that grows by half with each failure", async () => {
     await dial();
-    for (const bound of [1000, 2000, 4000]) {
+    for (const bound of [1000, 1500, 2250]) {
       vi.mocked(Math.random).mockReturnValue(0.5);
       FakeSocket.last.shut(1006);
       const before = dials();

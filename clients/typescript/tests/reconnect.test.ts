@@ -25,17 +25,18 @@ describe("every close code of the protocol's table", () => {
   });
 });
 
-test("the bound of the wait doubles from 1 s to 30 s", () => {
-  const bounds = Array.from({ length: 8 }, () => lost);
-  expect(delays(...bounds)).toEqual([1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+test("the bound of the wait grows by half from 1 s to 30 s", () => {
+  const bounds = delays(...Array.from({ length: 11 }, () => lost));
+  expect(bounds.slice(0, 4)).toEqual([1000, 1500, 2250, 3375]);
+  expect(bounds.slice(8)).toEqual([expect.closeTo(25_629, 0), 30_000, 30_000]);
 });
 
 test("chance spreads the wait from nothing to the bound", () => {
-  expect([0, 0.25, 1].map((chance) => backoff(2, chance))).toEqual([0, 1000, 4000]);
+  expect([0, 0.25, 1].map((chance) => backoff(2, chance))).toEqual([0, 562.5, 2250]);
 });
 
 test("a token that ran out is replaced at once, and the second time in a row not so fast", () => {
-  expect(delays(expired, expired, expired, expired)).toEqual([0, 1000, 2000, 4000]);
+  expect(delays(expired, expired, expired, expired)).toEqual([0, 1000, 1500, 2250]);
 });
 
 test("a third invalid token in a row is the last", () => {
