@@ -21,6 +21,8 @@ from tests.bench.storms import calm
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.alone
+
 TINY = Sizes(
     compressed_members=20,
     large_room=20,

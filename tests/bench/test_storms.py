@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.alone
+
 FIVE = "open 50 update 0 1 100"  # the first member says something at 0, 10, 20, 30 and 40 ms
 FIVE_CURSORS = "open 50 cursor 0 1 100"
 

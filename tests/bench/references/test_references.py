@@ -23,6 +23,8 @@ from tests.bench.tokens import token
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.alone
+
 MEMBERS = 20
 ROOM = "presence-acme"
 PATIENCE_S = 5
