@@ -13,6 +13,21 @@ settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 
 
+TOGETHER = {
+    "tests/clients/test_typescript": "packed client",
+    "tests/demo/test_built_page": "packed client",
+}
+"""Tests of several files that share what takes long to make; the others stay with their file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests one worker runs, one after the other, where there are several workers."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = next((TOGETHER[start] for start in TOGETHER if file.startswith(start)), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> "object":
     """A skipped test proves nothing: what it misses is to be installed by tests/setup."""

@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Page
 from tests.browser.crowd import ROOM, Crowd
 from tests.support.server import Server, environment
 
+pytestmark = pytest.mark.alone
+
 PEOPLE = 50
 SECONDS = 5
 WATCH = """async seconds => {
