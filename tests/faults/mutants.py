@@ -36,6 +36,12 @@ TS_RECONNECT = "clients/typescript/src/reconnect.ts"
 TS_CONTEXT = "clients/typescript/src/react/context.ts"
 TS_SELECT = "clients/typescript/src/react/select.ts"
 
+DRAIN = "presence_server/gateway/drain.py"
+ROOMS = "presence_server/gateway/rooms.py"
+TOKENS = "presence_server/gateway/tokens.py"
+LISTENER = "presence_server/gateway/listener.py"
+NETWORK = "presence_server/core/network.py"
+
 FAILURES = "tests/gateway/test_known_failures.py"
 WAY_OUT = "tests/gateway/test_fanout.py"
 PROPERTY = "tests/gateway/test_convergence.py"
@@ -288,5 +294,54 @@ MUTANTS = [
         "    if (next === undefined || !members.has(next)) return members.get(id);\n",
         "    if (next === undefined || next !== id) return members.get(id);\n",
         TS_FOLLOW_TESTS,
+    ),
+    Mutant(
+        "5,000 clients without jitter are closed in the same second",
+        DRAIN,
+        "spread_s * closed / total",
+        "0.0",
+        "tests/gateway/test_drain.py",
+    ),
+    Mutant(
+        "a restart is told as leaves",
+        DRAIN,
+        "    piece.live.silence()\n",
+        "",
+        "tests/gateway/test_drain.py",
+    ),
+    Mutant(
+        "a herd waits in the backlog until it has given up",
+        LISTENER,
+        "ACCEPTED_IN_A_TURN: Final = 8",
+        "ACCEPTED_IN_A_TURN: Final = 1",
+        "tests/gateway/test_listener.py",
+    ),
+    Mutant(
+        "a client chooses its address with X-Forwarded-For",
+        NETWORK,
+        "    while said and address is not None and _is_trusted(address, trusted):\n",
+        "    while said and address is not None:\n",
+        "tests/gateway/test_limits.py",
+    ),
+    Mutant(
+        "who was removed comes back with the token from before",
+        ROOMS,
+        "        self.removals.remove_user(room_id, user_id, self._clocks.wall())\n",
+        "",
+        "tests/gateway/test_moderation.py",
+    ),
+    Mutant(
+        "a token names its own algorithm",
+        TOKENS,
+        "        keys = [key for key in self._keys if key.algorithm_name == algorithm]\n",
+        "        keys = [*self._keys]\n",
+        "tests/gateway/test_keys.py",
+    ),
+    Mutant(
+        "a new key of the issuer refuses those who use it first",
+        TOKENS,
+        "            raise KeyUnknown(kid)\n",
+        '            raise TokenRefused("token_invalid")\n',
+        "tests/gateway/test_key_sets.py",
     ),
 ]
