@@ -46,7 +46,16 @@ def test_ten_thousand_failures_are_no_trouble() -> None:
     assert [backoff.next() for _ in range(10_000)][-1] == 30
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012, 4408, 4429, 4999])
+def test_a_server_that_restarts_is_left_alone_for_one_to_three_seconds_once() -> None:
+    restarting = Closing(1012, "server is restarting")
+    assert Reconnect(lowest).after(restarting) == 1
+    reconnect = Reconnect(highest)
+    assert [reconnect.after(restarting) for _ in range(3)] == [3, 1.5, 2.25]
+    reconnect.welcomed()
+    assert [reconnect.after(LOST), reconnect.after(restarting)] == [1, 1.5]
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 4408, 4429, 4999])
 def test_what_passes_is_tried_again_with_the_backoff(code: int) -> None:
     reconnect = Reconnect(highest)
     assert [reconnect.after(Closing(code, "")) for _ in range(3)] == [1, 1.5, 2.25]

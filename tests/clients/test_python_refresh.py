@@ -81,7 +81,7 @@ async def test_a_refresh_whose_token_is_not_to_be_had_is_tried_again_while_the_c
         assert "ann" in me.members
         assert len(server.calls) == 1
     assert heard == [{"type": "token_refresh", "token": "second"}]
-    assert clock.sleeps == [1, 2]
+    assert clock.sleeps == [1, 1.5]
     assert "trying again in 1.0 s" in caplog.text
 
 

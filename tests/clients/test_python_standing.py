@@ -26,7 +26,7 @@ async def test_the_standings_tell_every_turn_up_to_the_refusal() -> None:
         seen = [standing async for standing in me.standings()]
     assert seen == [
         Standing("connecting"),
-        Standing("connecting", Closing(1012, "restarting"), 1),
+        Standing("connecting", Closing(1012, "restarting"), 3),
         Standing("online"),
         Standing("reconnecting", Closing(1006, "connection lost"), 1),
         Standing("online"),

@@ -116,7 +116,7 @@ MUTANTS = [
     Mutant(
         "concurrent joins overshoot the cap",
         ROOM,
-        "if is_new and len(self._members) >= self._limits.members:",
+        "if is_new and len(self._members) >= self.limits.members:",
         "if is_new and len(self._members) > self._limits.members:",
         FAILURES,
     ),

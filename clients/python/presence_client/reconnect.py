@@ -6,6 +6,9 @@ from presence_client.backoff import Backoff, Uniform
 from presence_client.close_codes import TOKEN_INVALID, Advice, Closing, advice
 
 INVALID_TOKENS_TO_STOP: Final = 3
+RESTART: Final = 1012
+RESTART_S: Final = (1.0, 3.0)
+"""How long a server that restarts is left alone: nobody would answer any sooner."""
 
 
 class Reconnect:
@@ -16,19 +19,26 @@ class Reconnect:
     """
 
     def __init__(self, uniform: Uniform, *, renewable: bool = True) -> None:
+        self._uniform = uniform
         self._backoff = Backoff(uniform)
         self._renewable = renewable
+        self._is_first = True
         self._unauthorized = 0
         self._invalid = 0
 
     def welcomed(self) -> None:
         """Forget the failures."""
+        self._is_first = True
         self._backoff.reset()
         self._unauthorized = 0
         self._invalid = 0
 
     def after(self, closing: Closing) -> float | None:
         """Seconds to wait before the next dial, 0 for at once; None means stop."""
+        is_first, self._is_first = self._is_first, False
+        if is_first and closing.code == RESTART:
+            self._backoff.next()
+            return self._uniform(*RESTART_S)
         match advice(closing.code):
             case Advice.STOP:
                 return None

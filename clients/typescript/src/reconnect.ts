@@ -6,6 +6,10 @@ const FIRST_MS = 1_000;
 const MOST_MS = 30_000;
 const INVALID_TOKENS_TO_STOP = 3;
 
+/** A server that restarts is left alone for 1 to 3 s: nobody would answer any sooner. */
+const RESTART = 1012;
+const RESTART_MS = 2_000;
+
 /** The close codes that say stop. Every other one, known or not, is worth another try. */
 const STOP = [1002, 1007, 1009, 4400, 4403, 4404, 4409, 4410];
 const NEW_TOKEN = 4401;
@@ -41,5 +45,6 @@ export function after(
   };
   if (failures.invalid >= INVALID_TOKENS_TO_STOP) return { delay: null, failures };
   if (isToken && unauthorized === 0) return { delay: 0, failures: { ...failures, retries } };
-  return { delay: backoff(retries, chance), failures };
+  const isRestart = code === RESTART && retries === 0;
+  return { delay: isRestart ? RESTART_MS * (0.5 + chance) : backoff(retries, chance), failures };
 }

@@ -18,7 +18,7 @@ describe("dialling", () => {
     expect(first.url).toMatch(/^wss:\/\/presence\.test\/parties\/presence\/presence-acme\?/);
     first.welcome("me");
     first.shut(1012);
-    await pass(1000);
+    await pass(3000);
     expect(dials()).toBe(2);
     expect(FakeSocket.last.query._pk).toBe(first.query._pk);
     expect([first, FakeSocket.last].map(({ query }) => query.token)).toEqual([

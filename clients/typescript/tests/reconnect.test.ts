@@ -31,6 +31,14 @@ test("the bound of the wait grows by half from 1 s to 30 s", () => {
   expect(bounds.slice(8)).toEqual([expect.closeTo(25_629, 0), 30_000, 30_000]);
 });
 
+test("a server that restarts is left alone for 1 to 3 s, once", () => {
+  const restarting = { code: 1012, reason: "server is restarting" };
+  const first = (chance: number) => after(restarting, none, chance).delay;
+  expect([0, 0.5, 1].map(first)).toEqual([1000, 2000, 3000]);
+  expect(delays(restarting, restarting)).toEqual([3000, 1500]);
+  expect(delays(lost, restarting)).toEqual([1000, 1500]);
+});
+
 test("chance spreads the wait from nothing to the bound", () => {
   expect([0, 0.25, 1].map((chance) => backoff(2, chance))).toEqual([0, 562.5, 2250]);
 });
