@@ -150,6 +150,7 @@ class App:
                 server.close()
             await self._drain(gateway)
             lag_task.cancel()
+            self._keyring.close()
             admin.stop()
             await asyncio.gather(admin_task, lag_task, return_exceptions=True)
 

@@ -65,10 +65,14 @@ class Keyring:
             self._jwks.refresh()
         self.verifier.reconfigure(keys, _expected(settings), self._jwks)
 
-    def _stop(self) -> None:
+    def close(self) -> None:
+        """Fetch no more keys: those who wait for one hear that there is none."""
         if self._jwks is not None:
             self._jwks.stop()
-            self._jwks = None
+
+    def _stop(self) -> None:
+        self.close()
+        self._jwks = None
 
 
 def own_keys(settings: Settings) -> Keys:

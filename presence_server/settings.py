@@ -232,6 +232,8 @@ def load(source: CliSettingsSource[Any], arguments: Namespace) -> Settings:
         raise SettingsRefused(_first_line(error)) from None
     except (TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRefused(f"config: {path}: {error}") from None
+    except RecursionError:
+        raise SettingsRefused(f"config: {path}: nested too deep") from None
     except (SettingsError, ValueError) as error:
         raise SettingsRefused(str(error).splitlines()[0]) from None
 

@@ -29,6 +29,12 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     return peer if address is None else _subscriber(address)
 
 
+def is_proxy(peer: str, trusted: Sequence[Network]) -> bool:
+    """Whether the socket's `peer` is a trusted proxy, who will say whom it speaks for."""
+    address = _parse(peer) if trusted else None
+    return address is not None and _is_trusted(address, trusted)
+
+
 def _parse(text: str) -> Address | None:
     """An address, with or without a port or brackets, as proxies write it."""
     text = text.strip()

@@ -222,8 +222,9 @@ class Connection(asyncio.BufferedProtocol):
     def _wait(self, upgrade: Upgrade, unknown: KeyUnknown) -> None:
         self.outbox.flush()
         self._set_deadline(TIMEOUT_S)
-        waiter = self._reception.context.verifier.learn(unknown, self._decide)
-        self._early = Early(upgrade, waiter)
+        context = self._reception.context
+        waiter = context.verifier.learn(unknown, self._decide)
+        self._early = Early(upgrade, waiter, context.options.max_message)
 
     def _decide(self) -> None:
         """The key that was missing is known, or can't be had: let the client in, or not."""

@@ -7,7 +7,7 @@ from typing import Final
 from websockets.http11 import Request, Response
 
 from presence_server.core.close_codes import Close
-from presence_server.core.errors import Limit, Refused, too_many
+from presence_server.core.errors import KeyUnknown, Limit, Refused, too_many
 from presence_server.core.room import Room
 from presence_server.gateway.addresses import Addresses
 from presence_server.gateway.connection import Connection
@@ -103,6 +103,9 @@ class Gateway:
             self.context.metrics.refused.labels(Limit.DESCRIPTORS).inc()
             connection.outbox.transport.abort()
             self._say_full(is_full=True)
+        elif not self._addresses.accept(connection, connection.peer(), self.context.options):
+            self.context.metrics.refused.labels(Limit.ADDRESS_CONNECTIONS).inc()
+            connection.outbox.transport.abort()
 
     def lost(self, connection: Connection) -> None:
         """A socket is gone."""
@@ -126,6 +129,7 @@ class Gateway:
 
         Raises:
             Refused: if it may not come in, or there is no place.
+            KeyUnknown: if that can't be said yet.
 
         """
         if self._on_empty is not None:
@@ -134,11 +138,18 @@ class Gateway:
         if options.overload_lag and self.lag.seen_at(now) > options.overload_lag:
             raise too_many(Limit.OVERLOAD)
         self._addresses.arrive(connection, connection.peer(), upgrade.forwarded_for, options, now)
-        ticket = self._door.check(upgrade, self.context.clocks.wall())
+        try:
+            ticket = self._door.check(upgrade, self.context.clocks.wall())
+        except KeyUnknown:
+            limit = self._crowd(connection)
+            if limit is not None:  # there would be no place when the key has come
+                raise too_many(limit) from None
+            raise
         limit = self._exceeded(connection, ticket)
         if limit is not None and not self._is_takeover(ticket):
             raise too_many(limit)
         session = self._seat(connection, ticket)
+        self._addresses.enter(connection)
         self.context.metrics.accepted.inc()
         return session
 
@@ -188,11 +199,16 @@ class Gateway:
 
     def _exceeded(self, connection: Connection, ticket: Ticket) -> Limit | None:
         """The limit of the whole server that a connection is beyond, if any."""
+        user_id = ticket.claims.identity.user_id
+        if self.rooms.connections_of(user_id) >= self.context.options.user_total:
+            return Limit.USER_TOTAL
+        return self._crowd(connection)
+
+    def _crowd(self, connection: Connection) -> Limit | None:
+        """The limit that a connection is beyond whoever it is, if any."""
         options = self.context.options
         if len(self._connections) > options.max_connections:
             return Limit.CONNECTIONS
-        if self.rooms.connections_of(ticket.claims.identity.user_id) >= options.user_total:
-            return Limit.USER_TOTAL
         if self._addresses.is_crowded(connection, options):
             return Limit.ADDRESS_CONNECTIONS
         return None

@@ -103,7 +103,10 @@ class Jwks:
         That takes a cooldown and a deadline at most. Cancel what is returned to hear nothing.
         """
         waiter = _Waiter(is_known, then, self._fetches, self._waiters)
-        self.refresh()
+        if self._on_keys is None:
+            self._scheduler.call_soon(self._call, [waiter])  # it was stopped: there is none to come
+        else:
+            self.refresh()
         return waiter
 
     # When

@@ -39,7 +39,7 @@ def test_connections_that_come_and_go_leave_nothing() -> None:
         addresses.leave(connection)
         addresses.leave(connection)
     assert len(addresses) == 0
-    assert not addresses._of
+    assert not addresses._open.of
 
 
 def test_failures_of_very_many_addresses_leave_a_bounded_table() -> None:
