@@ -114,6 +114,7 @@ class App:
         self._webhook = webhook(settings, self._metrics)
         self._stopping = asyncio.Event()
         self._emptied = asyncio.Event()
+        self._told_limit = 0
 
     async def run(self, announce: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain; `announce` gets the line that says where.
@@ -146,6 +147,7 @@ class App:
             gc.freeze()
             announce(self._address(public, private))
             await self._stopping.wait()
+            _LOG.info("draining %d connections", len(gateway))
             for server in servers:
                 server.close()
             await self._drain(gateway)
@@ -158,7 +160,9 @@ class App:
         """The gateway's options; says so where the system allows less than the settings."""
         limit = descriptors.raise_limit()
         found = options(self._settings, descriptors.max_sockets(limit))
-        if found.max_connections < self._settings.max_connections:
+        is_less = found.max_connections < self._settings.max_connections
+        if is_less and found.max_connections != self._told_limit:
+            self._told_limit = found.max_connections
             _LOG.warning(
                 "%d connections at most, not %d: the limit of file descriptors is %d (ulimit -n)",
                 found.max_connections,
@@ -192,7 +196,8 @@ class App:
         self._settings = settings
         gateway.reconfigure(self._options())
         self._metrics.reloads.labels("ok").inc()
-        _LOG.info("settings read again%s", f"; a restart is needed for {fixed}" if fixed else "")
+        needs = f"; a restart is needed for {fixed}" if fixed else ""
+        _LOG.info("settings read again (keys: %d)%s", len(self._keyring.verifier), needs)
 
     def _address(self, public: socket.socket, private: socket.socket) -> str:
         return f"presence-server {__version__} listening on {url(public)} (admin {url(private)})"
@@ -221,7 +226,7 @@ class App:
         return Ports(
             rooms=gateway.rooms,
             verify=self._verify,
-            refuses=gateway.rooms.removals.refuses,
+            refuses=gateway.rooms.removals.has_removed,
             registry=self._metrics.registry,
             count_removal=lambda kind: self._metrics.removals.labels(kind).inc(),
             not_ready=self._not_ready,

@@ -5,13 +5,12 @@ import asyncio
 from presence_server.core.claims import Expected
 from presence_server.gateway.jwks import Jwks
 from presence_server.gateway.jwks_client import HttpFetch
+from presence_server.gateway.key_file import MAX_KEY_FILE, read_key_file
 from presence_server.gateway.keys import (
-    MAX_KEY_FILE,
     MAX_KEYS,
     KeyRefused,
     Keys,
     public_keys,
-    read_key_file,
     secret_key,
 )
 from presence_server.gateway.ports import Clocks

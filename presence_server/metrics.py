@@ -19,6 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 from presence_server import __version__
 from presence_server.core.close_codes import Close
 from presence_server.core.codec import TYPE_OF, Command
+from presence_server.core.errors import Limit
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Joined, Left
 from presence_server.core.messages import SERVER_TYPES
 from presence_server.tallies import Spread, Tallies, Tally
@@ -136,6 +137,16 @@ class Metrics:
         self.webhook_waiting = self._gauge(
             "presence_webhook_waiting", "Events that wait for the webhook now."
         )
+
+        # An alert needs a series that begins at 0, not with the first time.
+        for counter, labels in (
+            (self.refused, [limit.value for limit in Limit]),
+            (self.removals, ["user", "room", "everywhere"]),
+            (self.jwks_fetches, ["ok", "failed"]),
+            (self.reloads, ["ok", "failed"]),
+        ):
+            for label in labels:
+                counter.labels(label)
 
     def watch(
         self,

@@ -10,7 +10,7 @@ import os
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Final
@@ -79,7 +79,20 @@ Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 
 
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)]
+def _networks(value: object) -> object:
+    """Addresses and networks, by commas or blanks."""
+    words = _split(value)
+    return tuple(map(_network, words)) if isinstance(words, list) else words
+
+
+def _network(word: object) -> object:
+    try:
+        return ip_network(str(word), strict=False)
+    except ValueError:
+        raise ValueError(f"{word!r} is no address or network, such as 10.0.0.0/8") from None
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 
 

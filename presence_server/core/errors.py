@@ -39,7 +39,7 @@ class BadMessage(Exception):
 
 
 class Limit(StrEnum):
-    """Everything that there can be too much of; the metric of refusals is labelled with it."""
+    """Everything that there can be too much of, or too little; it labels the refusals' metric."""
 
     CONNECTIONS = "connections"
     DESCRIPTORS = "descriptors"
@@ -51,6 +51,7 @@ class Limit(StrEnum):
     ROOM_USERS = "room_users"
     ROOM_CONNECTIONS = "room_connections"
     TAKEOVERS = "takeovers"
+    KEYS = "keys"
 
 
 _SAYS: Final = {
@@ -64,6 +65,7 @@ _SAYS: Final = {
     Limit.ROOM_USERS: "room is full",
     Limit.ROOM_CONNECTIONS: "too many connections to this room",
     Limit.TAKEOVERS: "too many takeovers",
+    Limit.KEYS: "the issuer's keys can't be had",
 }
 
 
@@ -91,8 +93,22 @@ class TokenRefused(Exception):
 
 
 class KeyUnknown(TokenRefused):
-    """A token that is refused unless the key of its `kid`, which may be on its way, says not."""
+    """A token that is refused unless the key of its `kid`, which may be on its way, says not.
 
-    def __init__(self, kid: str) -> None:
+    A `kid` of None is any key at all; `can_be_had` is whether the last request for keys had an
+    answer.
+    """
+
+    def __init__(self, kid: str | None, *, can_be_had: bool = True) -> None:
         super().__init__("token_invalid")
         self.kid = kid
+        self.can_be_had = can_be_had
+
+    def refusal(self) -> Refused:
+        """The refusal of a connection that has waited for the key in vain.
+
+        Where no key can be had it is to come later: the token may be as good as any.
+        """
+        if self.can_be_had:
+            return Refused(Close.UNAUTHORIZED, self.fault)
+        return too_many(Limit.KEYS)

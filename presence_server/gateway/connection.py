@@ -112,10 +112,10 @@ class Connection(asyncio.BufferedProtocol):
         """The socket is gone; without a Close frame before it, so is the client."""
         self._deadline = NEVER
         self._end(ABNORMAL, None)
+        self._reception.lost(self)
         if self.session is not None and not self.session.is_seated:
             self.session = None
         self._wire.release()
-        self._reception.lost(self)
 
     def pause_writing(self) -> None:
         """The client reads slower than the room speaks: hear nothing more from it meanwhile."""
@@ -212,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
             if may_wait:
                 self._wait(upgrade, unknown)
             else:
-                self._refuse(Refused(Close.UNAUTHORIZED, unknown.fault))
+                self._refuse(unknown.refusal())
         except Refused as refused:
             self._refuse(refused)
         else:

@@ -55,6 +55,7 @@ class Gateway:
         self.lag = LoopLag()
         self._addresses = Addresses()
         self._is_full = False
+        self._inside = 0
         self._connections: set[Connection] = set()
         context.metrics.watch(
             connections=lambda: len(self._connections),
@@ -110,6 +111,7 @@ class Gateway:
     def lost(self, connection: Connection) -> None:
         """A socket is gone."""
         self._connections.discard(connection)
+        self._inside -= connection.session is not None
         self._addresses.leave(connection)
         if self._is_full and len(self._connections) < self.context.options.max_connections:
             self._say_full(is_full=False)
@@ -141,15 +143,14 @@ class Gateway:
         try:
             ticket = self._door.check(upgrade, self.context.clocks.wall())
         except KeyUnknown:
-            limit = self._crowd(connection)
-            if limit is not None:  # there would be no place when the key has come
-                raise too_many(limit) from None
+            self._check_may_wait(connection)
             raise
         limit = self._exceeded(connection, ticket)
         if limit is not None and not self._is_takeover(ticket):
             raise too_many(limit)
         session = self._seat(connection, ticket)
         self._addresses.enter(connection)
+        self._inside += 1
         self.context.metrics.accepted.inc()
         return session
 
@@ -199,19 +200,27 @@ class Gateway:
 
     def _exceeded(self, connection: Connection, ticket: Ticket) -> Limit | None:
         """The limit of the whole server that a connection is beyond, if any."""
-        user_id = ticket.claims.identity.user_id
-        if self.rooms.connections_of(user_id) >= self.context.options.user_total:
-            return Limit.USER_TOTAL
-        return self._crowd(connection)
-
-    def _crowd(self, connection: Connection) -> Limit | None:
-        """The limit that a connection is beyond whoever it is, if any."""
         options = self.context.options
-        if len(self._connections) > options.max_connections:
+        if self._inside >= options.max_connections:
             return Limit.CONNECTIONS
+        if self.rooms.census.of(ticket.claims.identity.user_id) >= options.user_total:
+            return Limit.USER_TOTAL
         if self._addresses.is_crowded(connection, options):
             return Limit.ADDRESS_CONNECTIONS
         return None
+
+    def _check_may_wait(self, connection: Connection) -> None:
+        """Let strangers wait for a key only where sockets, and those of their address, are left.
+
+        Raises:
+            Refused: if not.
+
+        """
+        options = self.context.options
+        if len(self._connections) > options.max_connections:
+            raise too_many(Limit.CONNECTIONS)
+        if self._addresses.is_crowded(connection, options):
+            raise too_many(Limit.ADDRESS_CONNECTIONS)
 
     def _is_takeover(self, ticket: Ticket) -> bool:
         """Whether an old connection goes for this one: then no limit is exceeded."""

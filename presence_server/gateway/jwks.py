@@ -97,6 +97,11 @@ class Jwks:
         """Fetch as soon as it may be."""
         self._fetch_by(self._began + COOLDOWN_S)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last fetch came to nothing."""
+        return self._failures > 0
+
     def learn(self, is_known: Callable[[], bool], then: Callable[[], object]) -> Timer:
         """Have `then` called when a fetch that begins from now on is over, or the key is known.
 

@@ -4,7 +4,6 @@ A key is refused here or nowhere: what these functions return is safe to verify 
 for the algorithm that follows from its type (RFC 8725 §3.1), and carries its `kid` if it has one.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,7 +21,6 @@ MAX_RSA_BITS: Final = 8192
 MAX_KEYS: Final = 32
 """In total: a token without a `kid` may have to be tried with each."""
 MAX_KID: Final = 256
-MAX_KEY_FILE: Final = 1_048_576
 
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 PUBLIC: Final = ("RS256", "ES256", "EdDSA")
@@ -30,8 +28,8 @@ PUBLIC: Final = ("RS256", "ES256", "EdDSA")
 
 Keys = tuple[PyJWK, ...]
 
-_PEM: Final = re.compile("-----BEGIN [^-]*-----.*?-----END [^-]*-----", re.DOTALL)
-_BEGIN: Final = "-----BEGIN"
+PEM: Final = re.compile("-----BEGIN [^-]*-----.*?-----END [^-]*-----", re.DOTALL)
+PEM_BEGIN: Final = "-----BEGIN"
 _HS256: Final = HMACAlgorithm(HMACAlgorithm.SHA256)
 _ALGORITHM_OF: Final = {"oct": "HS256", "RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
 
@@ -57,33 +55,10 @@ def public_keys(text: str) -> Keys:
         KeyRefused: if there is none, or one isn't an RSA, P-256 or Ed25519 public key.
 
     """
-    blocks = _PEM.findall(text)
-    if not blocks or text.count(_BEGIN) != len(blocks):
+    blocks = PEM.findall(text)
+    if not blocks or text.count(PEM_BEGIN) != len(blocks):
         raise KeyRefused("not a public key in PEM")
     return tuple(_public_key(block) for block in blocks)
-
-
-def read_key_file(content: bytes) -> Keys:
-    """The keys of a file: a JWK Set, PEM public keys, or a secret in each line.
-
-    Raises:
-        KeyRefused: if there is none, or any of them is not safe.
-
-    """
-    if len(content) > MAX_KEY_FILE:
-        raise KeyRefused(f"more than {MAX_KEY_FILE} bytes")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise KeyRefused("the file is not text in UTF-8") from None
-    if text.lstrip().startswith(("{", "[")):
-        return _key_file_set(text)
-    if _BEGIN in text:
-        return public_keys(text)
-    lines = [line for line in map(str.strip, text.splitlines()) if line]
-    if not lines:
-        raise KeyRefused("the file is empty")
-    return tuple(map(secret_key, lines))
 
 
 def published_keys(jwk_set: object) -> Keys:
@@ -96,9 +71,9 @@ def published_keys(jwk_set: object) -> Keys:
 
     """
     found = []
-    for entry in _entries(jwk_set):
+    for entry in jwk_entries(jwk_set):
         try:
-            key = _jwk(entry)
+            key = jwk_key(entry)
         except KeyRefused:
             continue
         if key.algorithm_name in PUBLIC:
@@ -108,27 +83,15 @@ def published_keys(jwk_set: object) -> Keys:
     return tuple(found)
 
 
-def _key_file_set(text: str) -> Keys:
-    """The keys of our own JWK Set, where one that is passed over would be a mistake unnoticed."""
-    try:
-        entries = _entries(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, KeyRefused):
-            raise
-        raise KeyRefused("the file is not JSON") from None
-    if not entries:
-        raise KeyRefused("the JWK Set is empty")
-    return tuple(map(_jwk, entries))
-
-
-def _entries(jwk_set: object) -> Sequence[object]:
+def jwk_entries(jwk_set: object) -> Sequence[object]:
+    """What a JWK Set lists; raises `KeyRefused` if it is none."""
     entries = jwk_set.get("keys") if isinstance(jwk_set, dict) else None
     if not isinstance(entries, list):
         raise KeyRefused('not a JWK Set: {"keys": […]}')
     return entries
 
 
-def _jwk(entry: object) -> PyJWK:
+def jwk_key(entry: object) -> PyJWK:
     """A key as a JWK (RFC 7517 §4), for signatures and our algorithms alone."""
     if not isinstance(entry, dict):
         raise KeyRefused("a key in the JWK Set is no object")
@@ -138,11 +101,11 @@ def _jwk(entry: object) -> PyJWK:
     algorithm = _ALGORITHM_OF.get(kind) if isinstance(kind, str) else None
     if algorithm is None or entry.get("alg", algorithm) != algorithm:
         raise KeyRefused("a key is for RS256, ES256, EdDSA or HS256, as its type says")
+    if algorithm in PUBLIC and "d" in entry:
+        raise KeyRefused("a private key: give its public half")
     operations = entry.get("key_ops", ["verify"])
     if entry.get("use", "sig") != "sig" or not _has(operations, "verify"):
         raise KeyRefused("a key is not for signatures")
-    if algorithm in PUBLIC and "d" in entry:
-        raise KeyRefused("a private key: give its public half")
     return _parse(entry, algorithm, kid)
 
 
@@ -167,6 +130,11 @@ def _secret(secret: bytes, kid: str | None) -> PyJWK:
 
 
 def _public_key(pem: str) -> PyJWK:
+    label = pem.partition("\n")[0]
+    if "PRIVATE KEY" in label:
+        raise KeyRefused("a private key: give its public half (openssl pkey -pubout)")
+    if "CERTIFICATE" in label:
+        raise KeyRefused("a certificate: give its public key (openssl x509 -noout -pubkey)")
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):

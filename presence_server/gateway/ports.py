@@ -56,6 +56,10 @@ class Verifier(Protocol):
 class KeySource(Protocol):
     """Where keys come from that a verifier does not know yet."""
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether there was no good answer the last time."""
+
     def learn(self, is_known: Callable[[], bool], then: Callable[[], object]) -> Timer:
         """Have `then` called, once, when a key `is_known` or can't be had for now."""
 

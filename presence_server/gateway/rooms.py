@@ -44,15 +44,42 @@ class Whereabouts(NamedTuple):
     entry: bytes | None
 
 
+class Census:
+    """How many seats each user has, in all rooms together."""
+
+    __slots__ = ("_users",)
+
+    def __init__(self) -> None:
+        self._users: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """How many users there are: never more than connections."""
+        return len(self._users)
+
+    def of(self, user_id: str) -> int:
+        """How many seats a user has."""
+        return self._users.get(user_id, 0)
+
+    def add(self, user_id: str) -> None:
+        """Count a seat that was taken."""
+        self._users[user_id] = self._users.get(user_id, 0) + 1
+
+    def remove(self, user_id: str) -> None:
+        """Count it no more."""
+        self._users[user_id] -= 1
+        if not self._users[user_id]:
+            del self._users[user_id]
+
+
 class LiveRoom:
     """A room and its way out. It lives while any seat is taken."""
 
     __slots__ = (
+        "_census",
         "_clocks",
         "_listeners",
         "_on_empty",
         "_removals",
-        "_users",
         "fanout",
         "room",
         "room_id",
@@ -65,7 +92,7 @@ class LiveRoom:
         fanout: Fanout,
         clocks: Clocks,
         listeners: Sequence[Listener],
-        users: dict[str, int],
+        census: "Census",
         removals: Removals,
         on_empty: Callable[["LiveRoom"], None],
     ) -> None:
@@ -74,7 +101,7 @@ class LiveRoom:
         self.fanout = fanout
         self._clocks = clocks
         self._listeners = listeners
-        self._users = users
+        self._census = census
         self._removals = removals
         self._on_empty = on_empty
 
@@ -86,7 +113,7 @@ class LiveRoom:
             seat = self.room.join(holder, identity, connection_id, clocks.monotonic(), now_ms)
         finally:
             self.forget_if_empty()
-        self._users[identity.user_id] = self._users.get(identity.user_id, 0) + 1
+        self._census.add(identity.user_id)
         return seat
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -101,10 +128,7 @@ class LiveRoom:
 
     def leave(self, seat: Seat, reason: LeaveReason) -> None:
         """Give up a seat; call it once for each that was taken, also if another replaced it."""
-        user_id = seat.identity.user_id
-        self._users[user_id] -= 1
-        if not self._users[user_id]:
-            del self._users[user_id]
+        self._census.remove(seat.identity.user_id)
         self.publish(self.room.leave(seat, reason))
         self.forget_if_empty()
 
@@ -138,7 +162,7 @@ class Rooms:
         self._clocks = clocks
         self._listeners = listeners
         self._live: dict[str, LiveRoom] = {}
-        self._users: dict[str, int] = {}
+        self.census = Census()
         self.removals = Removals()
 
     def __len__(self) -> int:
@@ -156,7 +180,7 @@ class Rooms:
                 self._new_fanout(room),
                 self._clocks,
                 self._listeners,
-                self._users,
+                self.census,
                 self.removals,
                 self._forget,
             )
@@ -167,10 +191,6 @@ class Rooms:
         self._limits = limits
         for live in self._live.values():
             live.room.limits = limits
-
-    def connections_of(self, user_id: str) -> int:
-        """How many connections a user has in all rooms."""
-        return self._users.get(user_id, 0)
 
     def user_count(self) -> int:
         """Members of all rooms, a user in two rooms counted twice."""
@@ -229,7 +249,7 @@ class Rooms:
 
     def _seats_of(self, user_id: str) -> Sequence[tuple[LiveRoom, Sequence[Seat]]]:
         """A user's seats in every room where there are any."""
-        if user_id not in self._users:
+        if not self.census.of(user_id):
             return []
         every = ((live, live.room.seats(user_id)) for live in self._live.values())
         return [(live, seats) for live, seats in every if seats]

@@ -25,7 +25,7 @@ COST: Final[dict[type[Command], float]] = {
     Move: 1.0,
     Mark: 1.0,
     Point: 0.4,
-    Renew: 1.0,
+    Renew: 10.0,  # a signature is verified
     Resync: 1.0,
     Ping: 1.0,
 }

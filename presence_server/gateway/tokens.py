@@ -112,8 +112,8 @@ class JwtVerifier:
                 continue
             self._remember_header(token, keys)
             return payload
-        if self._source is not None and kid is not None and self._may_learn(header):
-            raise KeyUnknown(kid)
+        if self._source is not None and self._may_learn(header):
+            raise KeyUnknown(kid, can_be_had=not self._source.is_failing)
         raise TokenRefused("token_invalid")
 
     def _candidates(self, algorithm: object, kid: str | None) -> Keys:
@@ -126,10 +126,17 @@ class JwtVerifier:
 
     def _may_learn(self, header: dict[str, Any]) -> bool:
         """Whether the key for this header may be one that the source has, and we don't yet."""
-        kid = header["kid"]
-        return header.get("alg") in PUBLIC and len(kid) <= MAX_KID and not self._has(kid)
+        if header.get("alg") not in PUBLIC:
+            return False
+        kid = header.get("kid")
+        if kid is None:
+            return not self._has(None)
+        return len(kid) <= MAX_KID and not self._has(kid)
 
-    def _has(self, kid: str) -> bool:
+    def _has(self, kid: str | None) -> bool:
+        """Whether there is a key of this `kid`, or for a token without one any that was learnt."""
+        if kid is None:
+            return len(self._keys) > len(self._own)
         return any(key.key_id == kid for key in self._keys)
 
     def _remember_header(self, token: str, keys: Keys) -> None:

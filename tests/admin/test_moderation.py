@@ -135,8 +135,7 @@ def test_an_operator_removes_and_ends_within_the_rooms_of_the_token(server: Serv
             assert delete(server, f"/v1/rooms/{room}/users/{user}", bearer).status == 200
         assert delete(server, f"/v1/rooms/{room}", bearer).status == 200
         again = delete(server, f"/v1/rooms/{room}", bearer)
-        assert refusal(again) == (403, "removed"), "a room is ended for its operators too"
-        assert delete(server, f"/v1/rooms/{room}", operator(room, iat=time.time())).status == 200
+        assert again.status == 200, "who ended a room may look after it still"
     for path in ("/v1/rooms/presence-theirs/users/ann", "/v1/rooms/presence-theirs"):
         assert refusal(delete(server, path, bearer)) == (403, "forbidden")
 

@@ -340,7 +340,7 @@ MUTANTS = [
     Mutant(
         "a new key of the issuer refuses those who use it first",
         TOKENS,
-        "            raise KeyUnknown(kid)\n",
+        "            raise KeyUnknown(kid, can_be_had=not self._source.is_failing)\n",
         '            raise TokenRefused("token_invalid")\n',
         "tests/gateway/test_key_sets.py",
     ),

@@ -69,6 +69,8 @@ LOG: Final = _Log()
 class _Source:
     """Where the verifier gets a key from that it does not know; it takes a second."""
 
+    is_failing = False
+
     def __init__(self, world: World) -> None:
         self._loop = world.loop
         verifier = world.gateway.context.verifier

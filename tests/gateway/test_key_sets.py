@@ -14,6 +14,7 @@ from tests.support.issuer import Issuer, SigningKey
 from tests.support.world import ROOM, Client, World
 
 REFUSED = (4401, "token_invalid")
+NO_KEYS = (4429, "the issuer's keys can't be had")
 OLD, NEW, LATER = SigningKey("old"), SigningKey("new"), SigningKey("later")
 
 
@@ -127,13 +128,39 @@ def test_a_key_that_does_not_come_refuses_once_and_for_all() -> None:
     assert world.metrics.refused.labels("token_invalid")._value.get() == 1
 
 
-def test_an_endpoint_that_fails_refuses_those_who_wait_and_nobody_else() -> None:
+def test_an_endpoint_that_fails_sends_those_who_wait_away_for_now_and_nobody_else() -> None:
     world, issuer = started(OLD)
     ann = issuer.join("ann", NEW)
     issuer.fail()
     world.settle()
-    assert ann.closed == REFUSED
+    assert ann.closed == NO_KEYS, "after three times token_invalid a client would stop for good"
+    refused = "presence_connections_refused_total"
+    assert world.metrics.registry.get_sample_value(refused, {"reason": "keys"}) == 1
     assert issuer.join("bob", OLD).types() == ["welcome", "presence_snapshot"]
+
+
+def test_a_token_that_names_no_key_waits_for_the_first_answer() -> None:
+    world = World()
+    issuer, nameless = Issuer(world), SigningKey(None)
+    ann, bob = issuer.join("ann", nameless), issuer.join("bob", SigningKey(None))
+    assert waits(ann)
+    issuer.publish(nameless)
+    world.settle()
+    assert ann.types() == ["welcome", "presence_snapshot"]
+    assert bob.closed == REFUSED
+    assert issuer.join("cy", SigningKey(None)).closed == REFUSED, "there are keys, and none fits"
+
+
+def test_an_issuer_that_is_down_from_the_start_makes_nobody_stop_for_good() -> None:
+    world = World()
+    issuer = Issuer(world)
+    for kid in (None, "new", None):
+        client = issuer.join("ann", SigningKey(kid))
+        for _ in range(11):
+            if issuer.pending:
+                issuer.fail()
+            world.loop.advance(1)
+        assert client.closed == NO_KEYS
 
 
 def test_an_endpoint_that_hangs_holds_a_client_for_a_deadline_at_most() -> None:
@@ -142,10 +169,10 @@ def test_an_endpoint_that_hangs_holds_a_client_for_a_deadline_at_most() -> None:
     world.loop.advance(4.9)
     assert waits(ann)
     world.loop.advance(0.2)
-    assert ann.closed == REFUSED
+    assert ann.closed == NO_KEYS
     bob = issuer.join("bob", NEW)
     world.loop.advance(5.1)
-    assert bob.closed == REFUSED
+    assert bob.closed == NO_KEYS
     assert len(issuer.fetched_at) == 2, "one at a time: the thread of the first hangs still"
 
 
@@ -256,7 +283,7 @@ def test_everybody_is_in_or_refused_within_eleven_seconds(data: st.DataObject) -
             assert not waits(client) or world.loop.now - came < 11
     world.loop.advance(11)
     assert not any(waits(client) for client in since)
-    assert {client.closed for client in since} <= {None, REFUSED}
+    assert {client.closed for client in since} <= {None, REFUSED, NO_KEYS}
 
 
 # Refreshes in band
@@ -340,9 +367,10 @@ def test_a_thousand_unknown_keys_cause_one_fetch_in_five_seconds() -> None:
         world.loop.advance(0.04)
         if issuer.pending:
             issuer.publish(OLD)
-    world.loop.advance(11)
-    if issuer.pending:
-        issuer.publish(OLD)
+    for _ in range(11):
+        world.loop.advance(1)
+        if issuer.pending:
+            issuer.publish(OLD)
     world.settle()
     assert {client.closed for client in crowd} == {REFUSED}
     asked = issuer.fetched_at[fetches:]

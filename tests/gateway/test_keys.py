@@ -21,19 +21,19 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from presence_server.core.claims import Expected
 from presence_server.core.errors import TokenRefused
+from presence_server.gateway.key_file import read_key_file
 from presence_server.gateway.keys import (
     KeyRefused,
     Keys,
     public_keys,
     published_keys,
-    read_key_file,
     secret_key,
 )
 from presence_server.gateway.tokens import MAX_HEADER, MAX_HEADERS, JwtVerifier
 
 NOW = 1_800_000_000.0
 CLAIMS = {"sub": "ann", "room": "presence-acme", "exp": int(NOW) + 60}
-SECRET = "a secret for tests, of forty-eight bytes, no less"
+SECRET = "a-secret-for-tests,-of-forty-eight-bytes,-no-less"
 RSA = rsa.generate_private_key(65_537, 2048)
 SMALL_RSA = rsa.generate_private_key(65_537, 1024)  # noqa: S505 - to see it refused
 EC = ec.generate_private_key(ec.SECP256R1())
@@ -122,10 +122,10 @@ def test_each_key_stands_for_its_own_algorithm(algorithm: str) -> None:
 
 
 def test_a_key_file_is_a_jwk_set_or_public_keys_or_secrets() -> None:
-    blocks = pem(RSA) + "and a word between\n" + pem(EC) + pem(ED)
+    blocks = pem(RSA) + "# of the old one\n\n" + pem(EC) + pem(ED)
     assert [key.algorithm_name for key in read_key_file(blocks.encode())] == [*ALL[1:]]
     assert public_keys(blocks)[0].key_id is None
-    secrets = f"\n{SECRET}\r\n  {SECRET[::-1]}\n\n".encode()
+    secrets = f"# since spring\n{SECRET}\r\n  {SECRET[::-1]}\n\n".encode()
     judge = JwtVerifier(read_key_file(secrets), Expected())
     assert accepts(judge, sign("HS256"))
     assert accepts(judge, forge({"alg": "HS256"}, SECRET[::-1].encode()))
@@ -138,6 +138,7 @@ def test_a_key_file_is_a_jwk_set_or_public_keys_or_secrets() -> None:
     ("content", "says"),
     [
         (b"", "empty"),
+        (b"# nothing but words\n", "empty"),
         (b"\xff\xfe", "UTF-8"),
         (b"short", "32 bytes"),
         (SECRET.encode() + b"\nshort", "32 bytes"),
@@ -148,8 +149,17 @@ def test_a_key_file_is_a_jwk_set_or_public_keys_or_secrets() -> None:
         (b"[" * 100_000, "not JSON"),
         (b"x" * 1_100_000, "bytes"),
         (b"-----BEGIN PUBLIC KEY-----\nMII", "PEM"),
-        ((pem(EC) + private_pem(EC)).encode(), "PEM"),
-        (private_pem(RSA).encode(), "PEM"),
+        ((pem(EC) + private_pem(EC)).encode(), "a private key: give its public half"),
+        (private_pem(RSA).encode(), "a private key: give its public half"),
+        (b"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n", "a certificate"),
+        ((pem(EC) + SECRET).encode(), "beside the PEM keys"),
+        ((SECRET + "\n" + pem(EC)).encode(), "beside the PEM keys"),
+        ("".join(pem(EC).splitlines(keepends=True)[1:-1]).encode(), "without its BEGIN"),
+        (SECRET.encode() + b"\nproduction key, changed in spring by ann", "line 2 is no secret"),
+        (b"https://issuer.example/.well-known/jwks.json", "line 1 is no secret"),
+        (b"PRESENCE_JWT_SECRET=" + SECRET.encode(), "line 1 is no secret"),
+        (SECRET.encode() + b"\n\nshort", "line 3: a secret needs"),
+        (b'{"keys": [\n}', "not JSON: line 2"),
         (pem(SMALL_RSA).encode(), "2048"),
         (pem(WRONG_CURVE).encode(), "P-256"),
         (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFnbWFuIGtleSBvZiBub2JvZHkgYXQgYWxs", "no secret"),

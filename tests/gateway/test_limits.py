@@ -56,8 +56,8 @@ def test_what_a_user_had_is_forgotten_with_the_last_connection() -> None:
         join_room(world, "ann", number).close()
     world.join("ann", observe=True).close()
     world.loop.advance(6)
-    assert world.gateway.rooms.connections_of("ann") == 0
-    assert not world.gateway.rooms._users
+    assert world.gateway.rooms.census.of("ann") == 0
+    assert (world.gateway._inside, len(world.gateway.rooms.census)) == (0, 0)
 
 
 def test_a_room_has_so_many_connections_observers_included() -> None:
@@ -150,6 +150,23 @@ def test_without_a_limit_no_lag_refuses_anybody() -> None:
     world = World()
     world.gateway.lag.set_for(world.loop.now - 60)
     assert world.join("ann").closed is None
+
+
+def test_a_herd_fills_every_place_and_no_more() -> None:
+    world = World(OPTIONS._replace(max_connections=50))
+    silent = [world.dial("/nothing-yet") for _ in range(20)]
+    herd = []
+    for number in range(55):
+        token = world.token(f"user-{number}")
+        herd.append(world.dial(f"/parties/presence/{ROOM}?_pk=p&token={token}"))
+    world.settle()
+    told = [client.closed for client in herd]
+    assert told.count(None) == 50
+    assert told.count((4429, "too many connections")) == 5
+    assert len(silent) == 20, "who says nothing takes a socket, but nobody's place"
+    herd[0].close()
+    world.settle()
+    assert world.join("late").closed is None
 
 
 def test_sockets_beyond_what_the_system_allows_are_cut_at_once() -> None:

@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.peer import HOST, SOON_S, Peer, pump
 
 PROGRAM: Final = str(Path(sys.executable).with_name("presence-server"))
-SECRET: Final = "a secret for real sockets, of fifty bytes, no less"
+SECRET: Final = "a-secret-for-real-sockets,-of-fifty-bytes,-no-less"
 ADMIN_KEY: Final = "an admin key for tests"
 ROOM: Final = "presence-acme"
 START_S: Final = 20.0

@@ -27,7 +27,7 @@ from presence_server.metrics import Metrics
 from tests.support.loop import FakeLoop
 from tests.support.transport import FakeTransport
 
-SECRET = "a secret for tests, of forty-eight bytes, no less"
+SECRET = "a-secret-for-tests,-of-forty-eight-bytes,-no-less"
 ROOM = "presence-acme"
 EPOCH = 1_800_000_000.0
 
