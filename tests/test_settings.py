@@ -236,6 +236,17 @@ def test_keys_of_several_kinds_may_be_given_at_once(source: Source) -> None:
     assert (settings.jwt_public_key, settings.jwt_key_file) == ("x", None)
 
 
+@pytest.mark.parametrize("word", ["localhost", "*", "10.0.0.0/33", "1.2.3"])
+def test_a_proxy_that_is_no_address_is_named(source: Source, word: str) -> None:
+    line = source.refusal("--trusted-proxies", f"127.0.0.1,{word}")
+    assert line == f"trusted_proxies: {word!r} is no address or network, such as 10.0.0.0/8"
+
+
+def test_a_network_of_proxies_may_be_written_as_one_of_its_addresses(source: Source) -> None:
+    proxies = source.load("--trusted-proxies", "10.1.2.3/8 fd00::1").trusted_proxies
+    assert [str(network) for network in proxies] == ["10.0.0.0/8", "fd00::1/128"]
+
+
 def test_a_webhook_needs_an_address_and_a_secret_of_some_length(source: Source) -> None:
     url = "--webhook-url", "https://app.example/presence"
     assert "PRESENCE_WEBHOOK_SECRET" in source.refusal(*url)

@@ -342,6 +342,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _give_up(self) -> None:
         if self._wire.is_connecting:
+            self._reception.context.metrics.refused.labels("handshake").inc()
             self._wire.reject(HTTPStatus.REQUEST_TIMEOUT, "the request did not end\n")
             self._send_pending()
         else:

@@ -6,6 +6,7 @@ import pytest
 
 from presence_server.core.errors import Limit
 from presence_server.gateway.ports import Options
+from tests.support.transport import FakeTransport
 from tests.support.world import OPTIONS, ROOM, Client, World
 
 OFFICE = "203.0.113.9"
@@ -13,7 +14,7 @@ PROXY = "10.0.0.1"
 BEHIND_PROXY = OPTIONS._replace(trusted_proxies=(ip_network("10.0.0.0/8"),))
 
 
-def refused(world: World, limit: Limit) -> float:
+def refused(world: World, limit: str) -> float:
     """How many were refused because of `limit`, as the metric has it."""
     name = "presence_connections_refused_total"
     return world.metrics.registry.get_sample_value(name, {"reason": limit}) or 0.0
@@ -150,6 +151,17 @@ def test_without_a_limit_no_lag_refuses_anybody() -> None:
     world = World()
     world.gateway.lag.set_for(world.loop.now - 60)
     assert world.join("ann").closed is None
+
+
+def test_a_request_that_does_not_arrive_in_time_is_refused_and_counted() -> None:
+    world = World()
+    answer = bytearray()
+    transport = FakeTransport(world.loop, answer.extend, lambda: None, OFFICE)
+    transport.attach(world.gateway.connection())
+    transport.send(b"GET /parties/presence/acme HTTP/1.1\r\nHost: x\r\n")
+    world.loop.advance(OPTIONS.handshake_timeout + 0.1)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert refused(world, "handshake") == 1
 
 
 def test_a_herd_fills_every_place_and_no_more() -> None:
