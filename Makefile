@@ -21,7 +21,7 @@ test: $(VENV)/.test ## Run every check and every test
 	$(NPM) run check
 	$(NPM) test
 	$(BIN)/pytest -m alone
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not alone"
 
 soak: $(VENV)/.test ## Run what takes long at full length
 	SOAK=full $(BIN)/pytest -m soak --timeout 3600

@@ -100,7 +100,7 @@ def test_the_wall_clock_jumps_and_nobody_leaves(server: Server, turn: Turn, jump
     assert time.monotonic() - began > welcome["expiresIn"] / 1_000 + LEEWAY_S
     assert brief.closed == (4401, "token_expired")
     assert first(brief, "token_refresh_required")
-    pump(everybody, lambda: all(peer.left() for peer in there), SOON_S)
+    pump(everybody, lambda: all(peer.left() for peer in everybody), SOON_S)
     for peer in everybody:
         check_order(peer)
         assert peer.left() == [("brief", "expired")]
