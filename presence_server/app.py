@@ -87,6 +87,7 @@ def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
     """
     if settings.webhook_url is None or settings.webhook_secret is None:
         return None
+    # It brings an HTTP client along, which most servers never need.
     from presence_server.webhook.build import build
 
     clocks = WebhookClocks(CLOCKS.monotonic, CLOCKS.wall, CLOCKS.random, CLOCKS.new_id)

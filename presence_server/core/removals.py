@@ -65,22 +65,22 @@ class Removals:
         self._is_empty = False
         self._rooms.note(room_id, at)
 
-    def has_removed(self, room_id: str, user_id: str, issued_at: float | None) -> bool:
-        """The same as `refuses`, but that the end of the room does not count: whoever may end a
-        room may look into it afterwards.
-        """
-        removed_at = max(self._users.get((room_id, user_id)), self._everywhere.get(user_id))
-        return removed_at != NEVER and (issued_at is None or issued_at <= removed_at)
-
     def refuses(self, room_id: str, user_id: str, issued_at: float | None) -> bool:
         """Whether a token of this user opens this room no more: it was issued at the time of a
         removal or before, or does not say when.
         """
         if self._is_empty:  # as good as always, and every connection asks
             return False
-        removed_at = max(
-            self._users.get((room_id, user_id)),
-            self._rooms.get(room_id),
-            self._everywhere.get(user_id),
-        )
-        return removed_at != NEVER and (issued_at is None or issued_at <= removed_at)
+        is_from_before = _is_from_before(self._rooms.get(room_id), issued_at)
+        return is_from_before or self.has_removed(room_id, user_id, issued_at)
+
+    def has_removed(self, room_id: str, user_id: str, issued_at: float | None) -> bool:
+        """The same, but that the end of the room does not count: whoever may end a room may look
+        into it afterwards.
+        """
+        removed_at = max(self._users.get((room_id, user_id)), self._everywhere.get(user_id))
+        return _is_from_before(removed_at, issued_at)
+
+
+def _is_from_before(removed_at: float, issued_at: float | None) -> bool:
+    return removed_at != NEVER and (issued_at is None or issued_at <= removed_at)

@@ -52,6 +52,12 @@ class Addresses:
         """How many different addresses have a connection: never more than there are connections."""
         return len(self._open.counts)
 
+    @staticmethod
+    def matter(options: Options) -> bool:
+        """Whether anything goes by them: else nobody need ask a socket for its address."""
+        is_limited = options.address_connections or options.address_attempts
+        return bool(is_limited or options.trusted_proxies)
+
     def accept(self, connection: Hashable, peer: str, options: Options) -> bool:
         """Note a new socket; whether it may stay, to say what it wants. `leave` must follow.
 
@@ -77,8 +83,7 @@ class Addresses:
             Refused: if its address tries too often.
 
         """
-        is_limited = options.address_connections or options.address_attempts
-        if connection in self._open.of or not (is_limited or options.trusted_proxies):
+        if connection in self._open.of:
             return
         address = client_address(peer, forwarded_for, options.trusted_proxies)
         self._open.add(connection, address)

@@ -99,12 +99,15 @@ class Gateway:
     def opened(self, connection: Connection) -> None:
         """A socket was accepted."""
         self._connections.add(connection)
-        if len(self._connections) > self.context.options.max_sockets:
+        options = self.context.options
+        if len(self._connections) > options.max_sockets:
             # Even to refuse it properly needs the descriptor that the admin listener may need.
             self.context.metrics.refused.labels(Limit.DESCRIPTORS).inc()
             connection.outbox.transport.abort()
             self._say_full(is_full=True)
-        elif not self._addresses.accept(connection, connection.peer(), self.context.options):
+        elif self._addresses.matter(options) and not self._addresses.accept(
+            connection, connection.peer(), options
+        ):
             self.context.metrics.refused.labels(Limit.ADDRESS_CONNECTIONS).inc()
             connection.outbox.transport.abort()
 
@@ -139,7 +142,9 @@ class Gateway:
         options, now = self.context.options, self.context.clocks.monotonic()
         if options.overload_lag and self.lag.seen_at(now) > options.overload_lag:
             raise too_many(Limit.OVERLOAD)
-        self._addresses.arrive(connection, connection.peer(), upgrade.forwarded_for, options, now)
+        if self._addresses.matter(options):
+            peer = connection.peer()
+            self._addresses.arrive(connection, peer, upgrade.forwarded_for, options, now)
         try:
             ticket = self._door.check(upgrade, self.context.clocks.wall())
         except KeyUnknown:
