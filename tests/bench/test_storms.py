@@ -252,7 +252,7 @@ def test_compressed_events_are_checked_like_others(
     generator, peers, remembers = compressed
     assert b"Sec-WebSocket-Extensions: permessage-deflate\r\n" in peers[0].request
     events = [text(changed(seq, "x" * 500))[4:] for seq in (3, 4, 5)]
-    generator.tell("idle 100")
+    generator.tell("idle 1500")
     for peer in peers:
         peer.socket.sendall(deflated(*events, remembers=remembers))
     result = generator.answer()
