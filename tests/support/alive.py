@@ -9,13 +9,15 @@ import json
 import os
 import signal
 import sys
-from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
 from types import FrameType
 
+import click
+
 from presence_server import app
-from presence_server.settings import add_flags, load
+from presence_server.flags import SettingsCommand
+from presence_server.sources import load
 
 FILE = "ALIVE_FILE"
 BLOCKS = "blocks"
@@ -37,13 +39,11 @@ def write_alive(_signal: int, _frame: FrameType | None) -> None:
     half.rename(file)
 
 
-def main() -> None:
+@click.command(cls=SettingsCommand)
+def main(**given: object) -> None:
     """Serve, until told to stop."""
     signal.signal(signal.SIGUSR1, write_alive)
-    parser = ArgumentParser(allow_abbrev=False)
-    source = add_flags(parser)
-    settings = load(source, parser.parse_args())
-    app.run(settings, lambda line: print(line, flush=True))
+    app.run(load(given), click.echo)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,14 @@ def eventually(condition: Callable[[], object], seconds: float = SOON_S) -> None
         time.sleep(0.02)
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Answer(NamedTuple):
     """What an HTTP server said."""
 

@@ -1,0 +1,1 @@
+"""The commands, a file each. `presence_server.cli` loads those that are asked for."""
