@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from presence_server.core import text
-from presence_server.core.close_codes import TABLE, Close
+from presence_server.core.close_codes import TABLE, Advice, Close
 from presence_server.core.errors import ErrorCode
 from presence_server.core.messages import CLIENT_TYPES, SERVER_TYPES
 from tests.protocol.files import PROTOCOL, VALIDATORS, read, scenarios
@@ -99,6 +99,13 @@ def test_the_readme_has_every_close_code_with_its_meaning() -> None:
         assert says.startswith(meaning.says)
         assert advice.startswith(f"**{meaning.advice.value}**")
         assert leave.strip("`") == meaning.leave
+
+
+def test_the_partysocket_of_the_readme_stops_at_every_code_that_says_so() -> None:
+    given = re.search(r"!\[([\d, ]+)\]\.includes\(code\)", README)
+    assert given
+    stops = [code for code, meaning in TABLE.items() if meaning.advice is Advice.STOP]
+    assert [int(code) for code in given[1].split(",")] == stops
 
 
 def test_the_readme_has_every_error_code() -> None:
