@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,7 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 from presence_server import __version__
 from presence_server.core.close_codes import Close
 from presence_server.core.codec import TYPE_OF, Command
-from presence_server.core.errors import Limit
+from presence_server.core.errors import ErrorCode, Limit, TokenFault
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Joined, Left
 from presence_server.core.messages import SERVER_TYPES
 from presence_server.tallies import Spread, Tallies, Tally
@@ -34,6 +34,19 @@ _EVENTS: Final[dict[type[Broadcast], str]] = {
     Left: "user_left",
 }
 _CLOSE_CODES: Final = frozenset({*Close, 1000, 1005, 1006})
+
+# All that a label can be. An alert needs a series that begins at 0, not with the first time.
+_REFUSALS: Final = (
+    *(limit.value for limit in Limit),
+    *get_args(TokenFault),
+    *("address", "party", "forbidden", "removed", "handshake", "tls", "draining"),
+)
+_CLOSES: Final = (*map(str, sorted(_CLOSE_CODES)), "other")
+_ERRORS: Final = tuple(code.value for code in ErrorCode)
+_CAUSES: Final = ("resync", "behind")
+_REMOVALS: Final = ("user", "room", "everywhere")
+_RESULTS: Final = ("ok", "failed")
+_POSTS: Final = ("ok", "refused", "timeout", "unreachable", "broken")
 
 # A second series beside each, which nothing here reads. (The library does not type it.)
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -62,10 +75,16 @@ class Metrics:
             "presence_connections_accepted", "Connections that were admitted to a room."
         )
         self.refused = self._counter(
-            "presence_connections_refused", "Connections that were refused, by reason.", ["reason"]
+            "presence_connections_refused",
+            "Connections that were refused, by reason.",
+            "reason",
+            _REFUSALS,
         )
         self.closes = self._counter(
-            "presence_closes", "Connections ended, by the close code sent or received.", ["code"]
+            "presence_closes",
+            "Connections ended, by the close code sent or received.",
+            "code",
+            _CLOSES,
         )
 
     def _traffic(self) -> None:
@@ -84,7 +103,10 @@ class Metrics:
             self.registry,
         )
         self.errors = self._counter(
-            "presence_errors", "Errors found in clients' messages, told or not, by code.", ["code"]
+            "presence_errors",
+            "Errors found in clients' messages, told or not, by code.",
+            "code",
+            _ERRORS,
         )
         self.bytes_received = Tally("presence_received_bytes", "Bytes from clients.", self.registry)
         self.bytes_sent = Tally("presence_sent_bytes", "Bytes given to sockets.", self.registry)
@@ -103,7 +125,7 @@ class Metrics:
             "presence_members_behind", "Connections now owed a snapshot because they read slowly."
         )
         self.resnapshots = self._counter(
-            "presence_resnapshots", "Snapshots sent to those inside, by cause.", ["cause"]
+            "presence_resnapshots", "Snapshots sent to those inside, by cause.", "cause", _CAUSES
         )
         self.cut_slow = self._counter(
             "presence_cut_slow", "Connections cut because nothing could be written for too long."
@@ -122,17 +144,23 @@ class Metrics:
             "presence_refusals_held", "Refusals held back, after many failures from one address."
         )
         self.removals = self._counter(
-            "presence_removals", "What operators removed: a user, a room, one everywhere.", ["kind"]
+            "presence_removals",
+            "What operators removed: a user, a room, one everywhere.",
+            "kind",
+            _REMOVALS,
         )
         self.keys = self._gauge("presence_keys", "Keys that a token may be signed with.")
         self.jwks_fetches = self._counter(
-            "presence_jwks_fetches", "Fetches of the issuer's keys, by result.", ["result"]
+            "presence_jwks_fetches", "Fetches of the issuer's keys, by result.", "result", _RESULTS
         )
         self.reloads = self._counter(
-            "presence_reloads", "Times that settings were read again, by result.", ["result"]
+            "presence_reloads",
+            "Times that settings were read again, by result.",
+            "result",
+            _RESULTS,
         )
         self.webhook_posts = self._counter(
-            "presence_webhook_posts", "Requests to the webhook, by result.", ["result"]
+            "presence_webhook_posts", "Requests to the webhook, by result.", "result", _POSTS
         )
         self.webhook_dropped = self._counter(
             "presence_webhook_dropped", "Events that the webhook was not told in the end."
@@ -151,24 +179,16 @@ class Metrics:
             "presence_log_repeats", "Lines that were not logged because others said the same."
         )
 
-        # An alert needs a series that begins at 0, not with the first time.
-        for counter, labels in (
-            (self.refused, [limit.value for limit in Limit]),
-            (self.removals, ["user", "room", "everywhere"]),
-            (self.jwks_fetches, ["ok", "failed"]),
-            (self.reloads, ["ok", "failed"]),
-        ):
-            for label in labels:
-                counter.labels(label)
-
     def watch(
         self,
         connections: Callable[[], int],
+        max_connections: Callable[[], int],
         users: Callable[[], int],
         rooms: Callable[[], int],
     ) -> None:
         """Read these at each scrape instead of counting along."""
         self.connections.set_function(connections)
+        self.max_connections.set_function(max_connections)
         self.users.set_function(users)
         self.rooms.set_function(rooms)
 
@@ -198,8 +218,15 @@ class Metrics:
         if cause != "join":
             self.resnapshots.labels(cause).inc()
 
-    def _counter(self, name: str, says: str, labels: Iterable[str] = ()) -> Counter:
-        return Counter(name, says, labels, registry=self.registry)
+    def _counter(
+        self, name: str, says: str, label: str | None = None, values: Iterable[str] = ()
+    ) -> Counter:
+        """A counter; one with a label has all its series from the start."""
+        labels = () if label is None else (label,)
+        counter = Counter(name, says, labels, registry=self.registry)
+        for value in values:
+            counter.labels(value)
+        return counter
 
     def _gauge(self, name: str, says: str) -> Gauge:
         return Gauge(name, says, registry=self.registry)
