@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := tests/requirements.lock
+PIN = $(BIN)/uv pip compile -q --no-annotate --no-header --no-emit-index-url --generate-hashes
+IMAGE := --python-version 3.13 --python-platform linux
 NPM := tests/setup/npm $(VENV) --silent --prefix clients/typescript
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format demo lock schema clean
+.PHONY: help run test proof soak bench lint format demo lock schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,6 +24,9 @@ test: $(VENV)/.test ## Run every check and every test
 	$(NPM) test
 	$(BIN)/pytest -m alone
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not alone"
+
+proof: $(VENV)/.test ## Prove the tests: put known failures back, fuzz for longer
+	PROOF=full $(BIN)/pytest -m proof
 
 soak: $(VENV)/.test ## Run what takes long at full length
 	SOAK=full $(BIN)/pytest -m soak --timeout 3600
@@ -46,10 +51,12 @@ demo: $(VENV)/.test ## Build the demo page from clients/typescript/demo
 schema: $(VENV)/.test ## Write protocol/schema from the message types
 	$(BIN)/python -m tests.support.schema protocol/schema
 
-lock: $(VENV)/.run ## Pin what development and tests use
+lock: $(VENV)/.run ## Pin what development, tests and the container use
 	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile -q --no-annotate --no-header --no-emit-index-url --generate-hashes \
-		--python-version 3.11 --universal --group dev pyproject.toml -o $(LOCK)
+	$(PIN) --python-version 3.11 --universal --group dev pyproject.toml -o $(LOCK)
+	$(PIN) $(IMAGE) -c $(LOCK) pyproject.toml -o deploy/container/requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(PIN) $(IMAGE) -c $(LOCK) - -o deploy/container/build.lock
 
 clean: ## Remove what the targets above made
 	rm -rf $(VENV) clients/typescript/dist clients/typescript/node_modules clients/typescript/tests/react-18/node_modules tests/bench/build tests/bench/references/node_modules

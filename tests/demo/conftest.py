@@ -1,6 +1,6 @@
 """Starts the real demo server, and a real browser to look at it with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -9,28 +9,35 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.demo.stage import Stage
 from tests.demo.windows import DemoServer, OpenWindow, Window
-from tests.support.browser import chromium
+from tests.support.browser import shell
+from tests.support.server import eventually
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """One browser for all tests; each window is a context of its own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**chromium())
+        browser = await playwright.chromium.launch(**shell())
         yield browser
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[DemoServer]:
-    """A demo server of its own for each test, so that nobody else is in the room.
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[DemoServer]:
+    with DemoServer() as server:
+        yield server
 
-    A test may give it flags, by parametrizing `server` indirectly.
-    """
-    server = DemoServer(*getattr(request, "param", ()))
-    await server.start()
-    yield server
-    await server.stop()
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
+    """A demo server with nobody in its room: everybody's, or the test's own (`own_server`)."""
+    if hasattr(request, "param"):
+        with DemoServer(*request.param) as own:
+            yield own
+        return
+    shared: DemoServer = request.getfixturevalue("shared_server")
+    yield shared
+    eventually(lambda: shared.metric("presence_connections") == 0)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.demo.stage import Stage, entry
-from tests.demo.windows import DemoServer, OpenWindow
+from tests.demo.windows import DemoServer, OpenWindow, own_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,16 +43,23 @@ async def test_a_refusal_says_its_code_and_can_be_tried_again(open_window: OpenW
     await expect(mira.page.get_by_test_id("page-title")).to_be_focused()
 
 
+@own_server()
 async def test_while_the_server_is_gone_it_says_so_and_tries_at_once_when_told(
     open_window: OpenWindow, server: DemoServer
 ) -> None:
     mira = await open_window("Mira")
-    await server.stop()
+    await mira.page.clock.install()
+    server.stop()
     await mira.expect_connection("reconnecting")
     banner = mira.page.get_by_test_id("banner")
     await expect(banner).to_contain_text("cannot be reached")
-    await server.start()
-    await mira.page.get_by_role("button", name="Try now").click()
+    now = await mira.page.evaluate("Date.now() / 1000")
+    await mira.page.clock.pause_at(now + 1)  # by itself it tries no more
+    server.start()
+    retry = mira.page.get_by_role("button", name="Try now")
+    async with mira.page.expect_websocket():
+        await retry.evaluate("button => button.click()")  # what waits for frames waits for ever
+    await mira.page.clock.resume()
     await mira.expect_connection("online")
     await expect(banner).to_be_hidden()
 

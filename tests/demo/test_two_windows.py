@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import expect
 
-from tests.demo.windows import DemoServer, OpenWindow, Window
+from tests.demo.windows import DemoServer, OpenWindow, Window, own_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,7 +34,7 @@ async def test_two_windows_see_each_others_name_and_page(open_window: OpenWindow
     await expect(jo.members.first).to_contain_text("Jo")
 
 
-@pytest.mark.parametrize("server", [("--compression",)], indirect=True)
+@own_server("--compression")
 async def test_two_windows_see_each_other_through_compression(
     open_window: OpenWindow, server: DemoServer
 ) -> None:
@@ -185,18 +185,19 @@ async def test_nothing_scrolls_sideways(open_window: OpenWindow, size: str) -> N
         assert await mira.scrolls_sideways() is False, title
 
 
+@own_server()
 async def test_the_page_survives_a_server_restart(
     open_window: OpenWindow, server: DemoServer
 ) -> None:
     mira = await open_window("Mira", "budget")
     jo = await open_window("Jo", "notes")
     await mira.expect_members("Mira", "Jo")
-    await server.stop()
+    server.stop()
     await mira.expect_connection("reconnecting")
     await expect(mira.page.get_by_test_id("stale-note")).to_be_visible()
     await mira.expect_members("Mira", "Jo")  # as last known
     await jo.go("Launch")
-    await server.start()
+    server.start()
     for window in (mira, jo):
         await window.expect_connection("online", timeout_s=40)
         await expect(window.page.get_by_test_id("stale-note")).to_be_hidden()
@@ -206,14 +207,15 @@ async def test_the_page_survives_a_server_restart(
         await window.expect_page_of("Jo", "Launch")
 
 
+@own_server()
 async def test_who_left_during_a_restart_is_no_ghost(
     open_window: OpenWindow, server: DemoServer
 ) -> None:
     mira, jo = await open_window("Mira"), await open_window("Jo")
     await mira.expect_members("Mira", "Jo")
-    await server.stop()
+    server.stop()
     await mira.expect_connection("reconnecting")
     await jo.close()
-    await server.start()
+    server.start()
     await mira.expect_connection("online", timeout_s=40)
     await mira.expect_members("Mira")

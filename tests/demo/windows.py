@@ -1,51 +1,31 @@
 """The demo server as a subprocess, and a window on it as its visitor sees it."""
 
-import asyncio
 import json
-import re
-import signal
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
+import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
-PROGRAM = str(Path(sys.executable).with_name("presence-server"))
-FIRST_LINE = re.compile(r"listening on (http://127\.0\.0\.1:(\d+))")
-START_S = 20
-STOP_S = 20
+from tests.support.peer import HOST
+from tests.support.server import Server
 
 
-class DemoServer:
-    """`presence-server demo`, which can be started again on the port it had."""
+class DemoServer(Server):
+    """`presence-server demo`."""
 
     def __init__(self, *flags: str) -> None:
-        self.url = ""
-        self._flags = flags
-        self._port = "0"
-        self._process: asyncio.subprocess.Process | None = None
+        super().__init__(*flags, command="demo", variables={})
 
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(PROGRAM, "demo", "--port", self._port, "--admin-port", "0", *self._flags),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(START_S):
-            line = (await self._process.stdout.readline()).decode()
-        found = FIRST_LINE.search(line)
-        assert found, f"not the line that was promised: {line!r}"
-        self.url, self._port = found.groups()
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
 
-    async def stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(STOP_S):
-            await process.communicate()  # reads to the end, so a full pipe cannot hold it up
+
+def own_server(*flags: str) -> pytest.MarkDecorator:
+    """A test marked so has a demo server of its own, started with these flags."""
+    return pytest.mark.parametrize("server", [flags], ids=["own server"], indirect=True)
 
 
 class Window:
