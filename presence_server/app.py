@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import gc
-import logging
+import os
 import random
 import secrets
 import signal
@@ -14,7 +14,7 @@ from typing import Final
 
 import uvloop
 
-from presence_server import __version__, descriptors
+from presence_server import __version__, descriptors, logs
 from presence_server.admin.app import create_app
 from presence_server.admin.ports import Ports
 from presence_server.admin.server import AdminServer
@@ -28,9 +28,13 @@ from presence_server.gateway.listener import listen, serve, url
 from presence_server.gateway.ports import Clocks, Options
 from presence_server.gateway.session import Context
 from presence_server.keyring import Keyring
+from presence_server.logs import life
+from presence_server.logs.crashes import in_loop
 from presence_server.metrics import Metrics
 from presence_server.reload import Reader, renewed
 from presence_server.settings import Settings, SettingsRefused
+from presence_server.systemd import Manager
+from presence_server.tls import Tls
 from presence_server.webhook.errors import WebhookRefused
 from presence_server.webhook.webhook import Clocks as WebhookClocks
 from presence_server.webhook.webhook import Webhook
@@ -38,8 +42,6 @@ from presence_server.webhook.webhook import Webhook
 LAG_INTERVAL_S: Final = 0.5
 LAST_POSTS_S: Final = 2.0
 """How long a stopping server waits for the webhook's target, when all else is done."""
-
-_LOG: Final = logging.getLogger("presence_server")
 
 CLOCKS: Final = Clocks(
     monotonic=time.monotonic,
@@ -75,7 +77,13 @@ def options(settings: Settings, sockets: int) -> Options:
         burst=settings.burst,
         allowed_origins=settings.allowed_origins,
         compression=settings.compression,
+        log_connections=settings.log_connections,
     )
+
+
+def longest_end(settings: Settings) -> float:
+    """Seconds in which a server that was told to stop has ended, whatever its clients do."""
+    return settings.drain_seconds + settings.close_timeout + LAST_POSTS_S + 1.0
 
 
 def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
@@ -98,6 +106,10 @@ def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
         raise SettingsRefused(f"webhook: {refused}") from None
 
 
+def _status(gateway: Gateway) -> str:
+    return f"{len(gateway)} connections, {len(gateway.rooms)} rooms"
+
+
 class App:
     """The server, from its sockets to its last connection."""
 
@@ -110,25 +122,32 @@ class App:
         self._settings = settings
         self._read_again = read_again
         self._keyring: Keyring
+        self._tls: Tls
         self._handlers = handlers
         self._metrics = Metrics()
+        self._log: logs.Log | None = None
         self._webhook = webhook(settings, self._metrics)
+        self._manager = Manager(os.environ, os.getpid())
         self._stopping = asyncio.Event()
         self._emptied = asyncio.Event()
+        self._descriptors = 0
         self._told_limit = 0
 
     async def run(self, announce: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain; `announce` gets the line that says where.
 
         Raises:
-            SettingsRefused: if there is no key, or one that is not safe.
+            SettingsRefused: if there is no key, or one that is not safe, or no good certificate.
             OSError: if an address can't be had.
 
         """
         settings = self._settings
         loop = asyncio.get_running_loop()
+        self._log = logs.configure(settings, self._metrics)
+        loop.set_exception_handler(in_loop)
         self._keyring = Keyring(settings, CLOCKS, self._metrics)
         verifier = self._keyring.verifier
+        self._tls = Tls(settings, CLOCKS.wall, self._metrics)
         with (
             contextlib.closing(listen(settings.host, settings.port)) as public,
             contextlib.closing(listen(settings.admin_host, settings.admin_port)) as private,
@@ -136,10 +155,12 @@ class App:
             context = Context(self._options(), CLOCKS, loop, verifier, self._metrics)
             listeners = [] if self._webhook is None else [self._webhook]
             gateway = Gateway(context, self._handlers, listeners)
-            servers = await serve(loop, gateway.connection, public)
+            factory = self._tls.factory(gateway.connection, loop, gateway.not_secured)
+            servers = await serve(loop, factory, public)
             admin = AdminServer(create_app(self._ports(gateway), self._admin_key))
             admin_task = asyncio.create_task(admin.serve_on(private))
             lag_task = asyncio.create_task(self._watch_lag(gateway.lag))
+            beat_task = asyncio.create_task(self._keep_told(gateway))
             if self._webhook is not None:
                 self._webhook.start()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -147,29 +168,33 @@ class App:
             loop.add_signal_handler(signal.SIGHUP, self._hang_up, gateway)
             gc.freeze()
             announce(self._address(public, private))
+            keys, most = len(verifier), context.options.max_connections
+            life.started(public, private, keys, most, self._descriptors)
+            life.useless(settings)
+            self._manager.ready(_status(gateway))
             await self._stopping.wait()
-            _LOG.info("draining %d connections", len(gateway))
+            began = time.monotonic()
+            life.draining(len(gateway))
+            self._manager.stopping(longest_end(self._settings))
             for server in servers:
                 server.close()
-            await self._drain(gateway)
+            cut = await self._drain(gateway)
             lag_task.cancel()
+            beat_task.cancel()
             self._keyring.close()
             admin.stop()
-            await asyncio.gather(admin_task, lag_task, return_exceptions=True)
+            await asyncio.gather(admin_task, lag_task, beat_task, return_exceptions=True)
+            life.stopped(time.monotonic() - began, cut)
 
     def _options(self) -> Options:
         """The gateway's options; says so where the system allows less than the settings."""
-        limit = descriptors.raise_limit()
-        found = options(self._settings, descriptors.max_sockets(limit))
+        self._descriptors = descriptors.raise_limit()
+        found = options(self._settings, descriptors.max_sockets(self._descriptors))
         is_less = found.max_connections < self._settings.max_connections
         if is_less and found.max_connections != self._told_limit:
             self._told_limit = found.max_connections
-            _LOG.warning(
-                "%d connections at most, not %d: the limit of file descriptors is %d (ulimit -n)",
-                found.max_connections,
-                self._settings.max_connections,
-                limit,
-            )
+            wanted = self._settings.max_connections
+            life.fewer_connections(found.max_connections, wanted, self._descriptors)
         return found
 
     def _stop(self) -> None:
@@ -183,25 +208,32 @@ class App:
         if self._read_again is None:
             self._stop()
         else:
+            self._manager.reloading(time.monotonic())
             self._reload(gateway, self._read_again)
+            self._manager.ready(_status(gateway))
 
     def _reload(self, gateway: Gateway, read_again: Reader) -> None:
-        """Read the settings and the keys again: all of them count, or none does."""
+        """Read settings, keys and certificate again: all of them count, or none does."""
         try:
             settings, fixed = renewed(self._settings, read_again())
+            certificate = self._tls.read(settings)
             self._keyring.reload(settings)
         except (SettingsRefused, OSError) as refused:
             self._metrics.reloads.labels("failed").inc()
-            _LOG.error("settings stay as they were: %s", refused)
+            life.not_read(str(refused))
             return
         self._settings = settings
+        self._tls.use(certificate)
+        if self._log is not None:
+            self._log.follow(settings)
         gateway.reconfigure(self._options())
         self._metrics.reloads.labels("ok").inc()
-        needs = f"; a restart is needed for {fixed}" if fixed else ""
-        _LOG.info("settings read again (keys: %d)%s", len(self._keyring.verifier), needs)
+        until = certificate.end if certificate else None
+        life.read_again(len(self._keyring.verifier), until, fixed)
 
     def _address(self, public: socket.socket, private: socket.socket) -> str:
-        return f"presence-server {__version__} listening on {url(public)} (admin {url(private)})"
+        own = url(public, self._tls.scheme)
+        return f"presence-server {__version__} listening on {own} (admin {url(private)})"
 
     def _admin_key(self) -> str | None:
         key = self._settings.admin_key
@@ -233,8 +265,8 @@ class App:
             not_ready=self._not_ready,
         )
 
-    async def _drain(self, gateway: Gateway) -> None:
-        """Close all rooms, wait for the clients to agree, cut those that don't."""
+    async def _drain(self, gateway: Gateway) -> int:
+        """Close all rooms, wait for the clients to agree, cut those that don't: so many."""
         spread = self._settings.drain_seconds
         if self._webhook is not None:
             self._webhook.hurry()
@@ -242,10 +274,18 @@ class App:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(spread + self._settings.close_timeout):
                 await self._emptied.wait()
+        cut = len(gateway)
         gateway.abort()
         await asyncio.sleep(0)
         if self._webhook is not None:
             await self._webhook.stop(LAST_POSTS_S)
+        return cut
+
+    async def _keep_told(self, gateway: Gateway) -> None:
+        """Give the service manager signs of life, for as long as the loop turns."""
+        while self._manager.is_there:
+            self._manager.beat(_status(gateway))
+            await asyncio.sleep(self._manager.interval)
 
     async def _watch_lag(self, lag: LoopLag) -> None:
         """Measure how late a timer fires: what everybody in the loop waits."""

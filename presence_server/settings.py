@@ -90,9 +90,10 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeVali
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 
 
-def _check_length(name: str, secret: SecretStr | None, least: int) -> None:
-    if secret is not None and len(secret.get_secret_value().encode()) < least:
-        raise ValueError(f"{PREFIX}{name} needs at least {least} bytes")
+def _too_short(name: str, secret: SecretStr | None, least: int) -> list[str]:
+    if secret is None or len(secret.get_secret_value().encode()) >= least:
+        return []
+    return [f"{PREFIX}{name} needs at least {least} bytes"]
 
 
 class Settings(BaseSettings):
@@ -201,12 +202,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        _check_length("ADMIN_KEY", self.admin_key, MIN_ADMIN_KEY)
-        _check_length("WEBHOOK_SECRET", self.webhook_secret, MIN_WEBHOOK_SECRET)
+        faults = _too_short("ADMIN_KEY", self.admin_key, MIN_ADMIN_KEY)
+        faults += _too_short("WEBHOOK_SECRET", self.webhook_secret, MIN_WEBHOOK_SECRET)
         if self.webhook_url is not None and self.webhook_secret is None:
-            raise ValueError("PRESENCE_WEBHOOK_URL needs PRESENCE_WEBHOOK_SECRET to sign with")
+            faults.append("PRESENCE_WEBHOOK_URL needs PRESENCE_WEBHOOK_SECRET to sign with")
         if (self.tls_cert is None) is not (self.tls_key is None):
-            raise ValueError("PRESENCE_TLS_CERT and PRESENCE_TLS_KEY need one another")
+            faults.append("PRESENCE_TLS_CERT and PRESENCE_TLS_KEY need one another")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @classmethod

@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from presence_server import app, logs
+from presence_server import app
 from presence_server.flags import SettingsCommand
 from presence_server.sources import load
 
@@ -16,5 +16,4 @@ def command(**given: object) -> None:
     """
     read = partial(load, given)
     settings = read()
-    logs.configure(settings)
     app.run(settings, click.echo, read_again=read)

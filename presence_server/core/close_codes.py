@@ -7,6 +7,9 @@ reason is for people, except for 4401, whose reason is exactly one of three word
 from enum import IntEnum, StrEnum
 from typing import Final, Literal, NamedTuple
 
+ABNORMAL: Final = 1006
+"""What stands for a Close where there was none (RFC 6455 §7.4.1): never sent."""
+
 LeaveReason = Literal["closed", "timeout", "kicked", "expired"]
 
 

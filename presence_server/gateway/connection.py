@@ -7,13 +7,13 @@ follows a Close.
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, Event
 
-from presence_server.core.close_codes import TABLE, Close, LeaveReason
+from presence_server.core.close_codes import ABNORMAL, TABLE, Close, LeaveReason
 from presence_server.core.errors import KeyUnknown, Refused
 from presence_server.gateway.early import TIMEOUT_S, Early
 from presence_server.gateway.frames import PING_FRAME
@@ -28,8 +28,6 @@ from presence_server.gateway.wire import Wire
 
 if TYPE_CHECKING:
     from presence_server.gateway.session import Session
-
-ABNORMAL: Final = 1006
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -199,22 +197,24 @@ class Connection(asyncio.BufferedProtocol):
         self._wire.answer(request, response)
         if self._wire.is_open:
             self._send_pending()
-            self._enter(request)
+            try:
+                self._enter(Upgrade.of(request))
+            except Refused as refused:
+                self._refuse(refused, None)
             # The library's parser holds on to the request for life: 2 KB, and the token in it.
             request.headers.clear()
             request.path = ""
 
-    def _enter(self, request: Upgrade | Request, *, may_wait: bool = True) -> None:
+    def _enter(self, upgrade: Upgrade, *, may_wait: bool = True) -> None:
         try:
-            upgrade = Upgrade.of(request) if isinstance(request, Request) else request
             self.session = self._reception.admit(self, upgrade)
         except KeyUnknown as unknown:
             if may_wait:
                 self._wait(upgrade, unknown)
             else:
-                self._refuse(unknown.refusal())
+                self._refuse(unknown.refusal(), upgrade)
         except Refused as refused:
-            self._refuse(refused)
+            self._refuse(refused, upgrade)
         else:
             self._deadline = NEVER
             self.visit_by(self._pulse.due(0.0, 0.0))
@@ -243,8 +243,8 @@ class Connection(asyncio.BufferedProtocol):
             self.outbox.write(response.serialize())
             self._finish()
 
-    def _refuse(self, refused: Refused) -> None:
-        delay = self._reception.refusal_delay(self, refused)
+    def _refuse(self, refused: Refused, upgrade: Upgrade | None) -> None:
+        delay = self._reception.refusal_delay(self, refused, upgrade)
         if delay > 0:
             self.outbox.flush()
             context = self._reception.context
@@ -307,8 +307,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._early is not None:
             self._early.waiter.cancel()
             self._early = None
-        if self.session is not None or code != ABNORMAL:
-            self._reception.context.metrics.count_close(code)
+        self._reception.ended(self, code)
         if self.session is None:
             return
         if leave is None:
@@ -342,7 +341,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _give_up(self) -> None:
         if self._wire.is_connecting:
-            self._reception.context.metrics.refused.labels("handshake").inc()
+            self._reception.never_asked(self)
             self._wire.reject(HTTPStatus.REQUEST_TIMEOUT, "the request did not end\n")
             self._send_pending()
         else:

@@ -1,12 +1,11 @@
 """The gateway: all its parts put together, and its connections from first to last."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from websockets.http11 import Request, Response
 
-from presence_server.core.close_codes import Close
+from presence_server.core.close_codes import ABNORMAL, Close
 from presence_server.core.errors import KeyUnknown, Limit, Refused, too_many
 from presence_server.core.room import Room
 from presence_server.gateway.addresses import Addresses
@@ -16,14 +15,13 @@ from presence_server.gateway.door import Door, Ticket
 from presence_server.gateway.drain import drain
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.http import Handler, Site
+from presence_server.gateway.journal import Journal
 from presence_server.gateway.lag import LoopLag
 from presence_server.gateway.ports import Listener, Options
 from presence_server.gateway.rooms import Rooms
 from presence_server.gateway.session import Context, Session
 from presence_server.gateway.upgrade import Upgrade
 from presence_server.gateway.wheel import Wheel
-
-_LOG: Final = logging.getLogger("presence_server")
 
 HOLD_MIN_S: Final = 1.0
 HOLD_MAX_S: Final = 3.0
@@ -54,11 +52,12 @@ class Gateway:
         self._site = Site(handlers or {})
         self.lag = LoopLag()
         self._addresses = Addresses()
-        self._is_full = False
+        self._journal = Journal()
         self._inside = 0
         self._connections: set[Connection] = set()
         context.metrics.watch(
             connections=lambda: len(self._connections),
+            max_connections=lambda: self.context.options.max_connections,
             users=self.rooms.user_count,
             rooms=lambda: len(self.rooms),
         )
@@ -102,13 +101,13 @@ class Gateway:
         options = self.context.options
         if len(self._connections) > options.max_sockets:
             # Even to refuse it properly needs the descriptor that the admin listener may need.
-            self.context.metrics.refused.labels(Limit.DESCRIPTORS).inc()
+            self._turn_away(connection, Limit.DESCRIPTORS)
             connection.outbox.transport.abort()
-            self._say_full(is_full=True)
+            self._journal.no_sockets(len(self._connections))
         elif self._addresses.matter(options) and not self._addresses.accept(
             connection, connection.peer(), options
         ):
-            self.context.metrics.refused.labels(Limit.ADDRESS_CONNECTIONS).inc()
+            self._turn_away(connection, Limit.ADDRESS_CONNECTIONS)
             connection.outbox.transport.abort()
 
     def lost(self, connection: Connection) -> None:
@@ -116,8 +115,7 @@ class Gateway:
         self._connections.discard(connection)
         self._inside -= connection.session is not None
         self._addresses.leave(connection)
-        if self._is_full and len(self._connections) < self.context.options.max_connections:
-            self._say_full(is_full=False)
+        self._journal.socket_closed(len(self._connections), self.context.options)
         if self._on_empty is not None and not self._connections:
             self._on_empty()
 
@@ -144,6 +142,7 @@ class Gateway:
             raise too_many(Limit.OVERLOAD)
         if self._addresses.matter(options):
             peer = connection.peer()
+            self._journal.forwarded(peer, upgrade, options, now)
             self._addresses.arrive(connection, peer, upgrade.forwarded_for, options, now)
         try:
             ticket = self._door.check(upgrade, self.context.clocks.wall())
@@ -157,9 +156,30 @@ class Gateway:
         self._addresses.enter(connection)
         self._inside += 1
         self.context.metrics.accepted.inc()
+        self._journal.entered(connection, options, now)
         return session
 
-    def refusal_delay(self, connection: Connection, refused: Refused) -> float:
+    def ended(self, connection: Connection, code: int) -> None:
+        """A connection gives up its seat, if it has one: a Close came or went, or it was lost."""
+        session = connection.session
+        if session is not None or code != ABNORMAL:
+            self.context.metrics.count_close(code)
+        if session is not None:
+            now = self.context.clocks.monotonic()
+            self._journal.ended(connection, session, code, self.context.options, now)
+
+    def never_asked(self, connection: Connection) -> None:
+        """The request of a connection did not come to an end in time."""
+        self._turn_away(connection, "handshake")
+
+    def not_secured(self, connection: Connection, why: str) -> None:
+        """A connection and we did not agree on TLS, or it spoke none."""
+        self.context.metrics.refused.labels("tls").inc()
+        self._journal.refused(f"tls: {why}", connection.peer, self.context.options)
+
+    def refusal_delay(
+        self, connection: Connection, refused: Refused, upgrade: Upgrade | None
+    ) -> float:
         """Seconds to hold the closing of a refused connection; counts the refusal.
 
         Only failed authentications are slowed, and only they: a valid token from the same address
@@ -167,9 +187,10 @@ class Gateway:
         """
         metrics, clocks = self.context.metrics, self.context.clocks
         if refused.code is not Close.UNAUTHORIZED:
-            metrics.refused.labels(refused.limit or _REASONS[refused.code]).inc()
+            reason = refused.limit or _REASONS[refused.code]
+            self._turn_away(connection, reason, refused.code, upgrade)
             return 0.0
-        metrics.refused.labels(refused.reason).inc()
+        self._turn_away(connection, refused.reason, refused.code, upgrade)
         if not self._addresses.is_failing(connection, connection.peer(), clocks.monotonic()):
             return 0.0
         metrics.refusals_held.inc()
@@ -194,14 +215,16 @@ class Gateway:
         session.inherit(held)
         return session
 
-    def _say_full(self, *, is_full: bool) -> None:
-        """Tell the log once when the sockets run out, and once when there are some again."""
-        if is_full is not self._is_full:
-            says = (
-                "no sockets are left: newcomers are cut" if is_full else "there are sockets again"
-            )
-            _LOG.warning("%s (%d are open)", says, len(self._connections))
-        self._is_full = is_full
+    def _turn_away(
+        self,
+        connection: Connection,
+        reason: str,
+        code: int | None = None,
+        upgrade: Upgrade | None = None,
+    ) -> None:
+        """Count a refusal, and tell the log."""
+        self.context.metrics.refused.labels(reason).inc()
+        self._journal.refused(reason, connection.peer, self.context.options, code, upgrade)
 
     def _exceeded(self, connection: Connection, ticket: Ticket) -> Limit | None:
         """The limit of the whole server that a connection is beyond, if any."""

@@ -72,6 +72,7 @@ class Jwks:
         self._began = -NEVER
         self._fetches = 0
         self._failures = 0
+        self._why: str | None = None  # the last fetch came to nothing
 
     def start(self, on_keys: Callable[[Keys], int]) -> None:
         """Begin; `on_keys` gets the keys of each good answer, and says how many it took."""
@@ -89,7 +90,7 @@ class Jwks:
         """Fetch from elsewhere, at once; those who wait do so for that."""
         self._fetch = fetch
         self._is_busy = False
-        self._failures = 0
+        self._failures, self._why = 0, None
         self._cancel_timers()
         self._begin()
 
@@ -159,12 +160,17 @@ class Jwks:
         self._deadline = None
         is_good = not isinstance(outcome, str)
         self._metrics.jwks_fetches.labels("ok" if is_good else "failed").inc()
-        if isinstance(outcome, str) and not self._failures:
-            _LOG.warning("no keys from the issuer's JWK Set: %s", outcome)
-        if not is_good:
+        if isinstance(outcome, str):
             self._failures += 1
+            self._tell_trouble(outcome)
         self._settle()
         self._fetch_by(self._clocks.monotonic() + self._pause())
+
+    def _tell_trouble(self, why: str) -> None:
+        """Tell the log once, until it is another trouble."""
+        if why != self._why:
+            self._why = why
+            _LOG.warning("no keys from the issuer's JWK Set", extra={"reason": why})
 
     def _pause(self) -> float:
         """Seconds to the next fetch that nobody asks for: fewer after a first failure."""
@@ -174,10 +180,18 @@ class Jwks:
 
     def _take(self, keys: Keys) -> None:
         assert self._on_keys is not None  # noqa: S101 - `_returned` has looked
-        self._failures = 0
         room = self._on_keys(keys)
+        if self._why is not None:
+            _LOG.warning(
+                "keys from the issuer's JWK Set again",
+                extra={"keys": room, "failed_fetches": self._failures},
+            )
+        self._failures, self._why = 0, None
         if room < len(keys):
-            _LOG.warning("the issuer's JWK Set has %d keys: %d count", len(keys), room)
+            _LOG.warning(
+                "the issuer's JWK Set has more keys than count",
+                extra={"keys": len(keys), "count": room},
+            )
 
     # Who waits
 

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import json
+import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import (
     HTTPHandler,
     HTTPRedirectHandler,
@@ -24,12 +26,24 @@ from jwt import PyJWKClient
 
 from presence_server import __version__
 from presence_server.gateway.jwks import Outcome
-from presence_server.gateway.keys import KeyRefused, published_keys
+from presence_server.gateway.keys import KeyRefused, Keys, published_keys
 
 PATIENCE_S: Final = 4.0
 """For a connection, for the head of an answer, and for its body: `jwks` has a little more."""
 MAX_ANSWER: Final = 262_144
 
+MAX_REASONS: Final = 5
+
+_LOG: Final = logging.getLogger("presence_server")
+_TOO_SLOW: Final = "the endpoint does not answer in time"
+_TROUBLES: Final[dict[type[Exception], str]] = {
+    TimeoutError: _TOO_SLOW,
+    ConnectionRefusedError: "the endpoint refuses connections",
+    ConnectionError: "the endpoint hangs up",
+    HTTPException: "the endpoint's answer is not HTTP",
+    ValueError: "the answer is not JSON",
+    RecursionError: "the answer is not JSON",
+}
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"presence-server/{__version__}"}
 
 
@@ -38,6 +52,7 @@ class HttpFetch:
 
     def __init__(self, url: str) -> None:
         self._client = _Client(url, headers=_HEADERS, timeout=PATIENCE_S)
+        self._passed_over: list[str] = []
 
     def __call__(self, done: Callable[[Outcome], object]) -> None:
         """Begin; `done` is called in the running loop."""
@@ -60,25 +75,54 @@ class HttpFetch:
 
     def _outcome(self) -> Outcome:
         try:
-            return published_keys(self._client.fetch_data())
+            return self._keys(self._client.fetch_data())
         except HTTPError as error:
             error.close()
             return f"the endpoint answers {error.code}"
-        except (OSError, HTTPException):
-            return "the endpoint does not answer"
         except KeyRefused as refused:
             return str(refused)
-        except (ValueError, RecursionError):
-            return "the answer is not JSON"
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
+            return _TOO_SLOW if self._client.was_cut else _why(error)
+
+    def _keys(self, jwk_set: object) -> Keys:
+        """What can be used; tells the log when others than before are passed over."""
+        passed_over: list[str] = []
+        try:
+            return published_keys(jwk_set, passed_over.append)
+        finally:
+            if sorted(passed_over) != self._passed_over and passed_over:
+                why = "; ".join([*dict.fromkeys(passed_over)][:MAX_REASONS])
+                _LOG.warning(
+                    "keys of the issuer's JWK Set are passed over",
+                    extra={"keys": len(passed_over), "reason": why},
+                )
+            self._passed_over = sorted(passed_over)
+
+
+def _why(error: Exception) -> str:
+    """Why there was no answer, or none that makes sense; nothing of the address, or what was in it."""
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, socket.gaierror) or type(cause) is UnicodeError:  # no name can be so
+        return "the endpoint's name is not found (DNS)"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the endpoint's certificate is no good: {cause.verify_message.split(',')[0]}"
+    if isinstance(cause, ssl.SSLError):
+        return "no TLS with the endpoint"
+    for kind, says in _TROUBLES.items():
+        if isinstance(cause, kind):
+            return says
+    return "the endpoint can't be reached"
 
 
 class _Client(PyJWKClient):
     """The library's client; but its own fetch reads an answer of any size, for any time."""
 
     _connection: HTTPConnection | None = None
+    was_cut = False
 
     def fetch_data(self) -> object:
         """What the endpoint answers, as JSON."""
+        self.was_cut = False
         request = Request(self.uri, headers=self.headers)  # noqa: S310 - checked to be http(s)
         try:
             with self._opener().open(request, timeout=self.timeout) as response:
@@ -90,6 +134,7 @@ class _Client(PyJWKClient):
         """Hang up on an endpoint that has not come to the end of its head."""
         sock = self._connection and self._connection.sock
         if sock:
+            self.was_cut = True
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 

@@ -5,7 +5,7 @@ for the algorithm that follows from its type (RFC 8725 §3.1), and carries its `
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -61,10 +61,11 @@ def public_keys(text: str) -> Keys:
     return tuple(_public_key(block) for block in blocks)
 
 
-def published_keys(jwk_set: object) -> Keys:
+def published_keys(jwk_set: object, passed_over: Callable[[str], object] | None = None) -> Keys:
     """What can be used of a JWK Set that anybody may read (RFC 7517 §5 ignores the rest).
 
-    Secrets and private keys in it are no longer any: they are passed over.
+    Secrets and private keys in it are no longer any: they are passed over, like all that are no
+    good; who wants to know why is told of each.
 
     Raises:
         KeyRefused: if that is nothing.
@@ -73,14 +74,20 @@ def published_keys(jwk_set: object) -> Keys:
     found = []
     for entry in jwk_entries(jwk_set):
         try:
-            key = jwk_key(entry)
-        except KeyRefused:
-            continue
-        if key.algorithm_name in PUBLIC:
-            found.append(key)
+            found.append(_published_key(entry))
+        except KeyRefused as refused:
+            if passed_over is not None:
+                passed_over(str(refused))
     if not found:
         raise KeyRefused("the JWK Set has no key that can be used")
     return tuple(found)
+
+
+def _published_key(entry: object) -> PyJWK:
+    key = jwk_key(entry)
+    if key.algorithm_name not in PUBLIC:
+        raise KeyRefused("a secret that anybody can read")
+    return key
 
 
 def jwk_entries(jwk_set: object) -> Sequence[object]:

@@ -56,7 +56,7 @@ async def serve(
     return [await loop.create_server(factory, sock=one, backlog=BACKLOG) for one in handles]
 
 
-def url(listening: socket.socket) -> str:
+def url(listening: socket.socket, scheme: str = "http") -> str:
     """The address of a listening socket, as one would type it."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -55,7 +55,8 @@ class Outbox:
     @property
     def flushed(self) -> int:
         """Bytes ever taken by the kernel: what must grow for the peer to make progress."""
-        return self.total - self.queued
+        added: int = self.transport.get_extra_info("tls_added", 0)
+        return self.total + added - self.queued
 
     @property
     def backlog(self) -> int:

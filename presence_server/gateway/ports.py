@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from presence_server.core.claims import Claims
 from presence_server.core.errors import KeyUnknown
@@ -93,3 +93,4 @@ class Options(NamedTuple):
     burst: float
     allowed_origins: tuple[str, ...]
     compression: bool
+    log_connections: Literal["none", "refused", "all"]

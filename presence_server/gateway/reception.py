@@ -34,8 +34,19 @@ class Reception(Protocol):
         After a `KeyUnknown` it may be asked once more, when there is a key or won't be.
         """
 
-    def refusal_delay(self, connection: "Connection", refused: Refused) -> float:
-        """Seconds to hold the closing of a refused connection; counts the refusal."""
+    def refusal_delay(
+        self, connection: "Connection", refused: Refused, upgrade: Upgrade | None
+    ) -> float:
+        """Seconds to hold the closing of a refused connection; counts the refusal.
+
+        There is no `upgrade` if it could not be read.
+        """
+
+    def never_asked(self, connection: "Connection") -> None:
+        """The request of a connection did not come to an end in time."""
+
+    def ended(self, connection: "Connection", code: int) -> None:
+        """A connection gives up its seat, if it has one: a Close came or went, or it was lost."""
 
     def lost(self, connection: "Connection") -> None:
         """A socket is gone."""

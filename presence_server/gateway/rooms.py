@@ -5,6 +5,7 @@ joins, publishes and leaves; the admin listener asks who is where, and removes. 
 is remembered here too.
 """
 
+import heapq
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -203,6 +204,12 @@ class Rooms:
     def count(self, room_ids: Iterable[str]) -> Sequence[Occupancy]:
         """How many are in each of these rooms, in this order."""
         return [self._occupancy(room_id) for room_id in room_ids]
+
+    def largest(self, most: int, covers: Callable[[str], bool]) -> Sequence[Occupancy]:
+        """How many are in those with the most connections, of the rooms that it `covers`."""
+        found = (live for live in self._live.values() if covers(live.room_id))
+        largest = heapq.nlargest(most, found, key=lambda live: live.room.connections)
+        return self.count(live.room_id for live in largest)
 
     def entries(self, room_id: str) -> bytes | None:
         """The entries of a room as a JSON array, as on the wire; None if it isn't live."""

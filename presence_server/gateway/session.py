@@ -93,6 +93,16 @@ class Session:
         self._expires_at = 0.0
         self._warn_at = NEVER
 
+    @property
+    def room_id(self) -> str:
+        """The room that it is in."""
+        return self._live.room_id
+
+    @property
+    def seat(self) -> Seat:
+        """Its seat, which may have been given up."""
+        return self._seat
+
     # Its life
 
     def start(self, claims: Claims, *, counts: bool) -> None:

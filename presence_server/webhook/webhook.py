@@ -89,7 +89,9 @@ class Webhook:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if pending := self._courier.pending:
-            _LOG.warning("webhook: ended with %d events that were not posted", pending)
+            _LOG.warning(
+                "webhook: ended with events that were not posted", extra={"events": pending}
+            )
 
     # How
 
@@ -129,10 +131,13 @@ class Webhook:
         if (dropped or answer.result is not Result.OK) and now >= self._log_at:
             self._log_at = now + LOG_EVERY_S
             _LOG.warning(
-                "webhook: last request %s; %d events wait, %d were dropped so far",
-                answer.result.value if answer.status is None else f"was answered {answer.status}",
-                self._courier.waiting,
-                self._dropped,
+                "webhook: requests fail, or events were dropped",
+                extra={
+                    "last": answer.result.value,
+                    "status": answer.status,
+                    "waiting": self._courier.waiting,
+                    "dropped": self._dropped,
+                },
             )
 
     def _now_ms(self) -> int:

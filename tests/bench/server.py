@@ -27,7 +27,7 @@ DEFAULT_COMMAND = (
     *("serve", "--port", "0", "--admin-port", "0"),
 )
 LISTENING = re.compile(
-    r"(?P<name>\S+ \S+) listening on http://127\.0\.0\.1:(?P<port>\d+)"
+    r"(?P<name>\S+ \S+) listening on https?://127\.0\.0\.1:(?P<port>\d+)"
     r"( \(admin http://127\.0\.0\.1:(?P<admin>\d+)\))?"
 )
 START_S = 20.0

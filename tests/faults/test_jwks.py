@@ -3,9 +3,12 @@ known notice nothing, and a key that is published is never refused.
 """
 
 import asyncio
+import contextlib
 import signal
 import socket
+import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +19,11 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from presence_server.gateway.jwks import Outcome
 from presence_server.gateway.jwks_client import HttpFetch
+from tests.support.certificates import Authority
 from tests.support.endpoint import Answer, Endpoint, Request
 from tests.support.issuer import SigningKey, as_bytes, key_set
-from tests.support.peer import Peer, pump
-from tests.support.server import ROOM, Server, address, eventually
+from tests.support.peer import HOST, Peer, pump
+from tests.support.server import ROOM, Server, address, eventually, free_port
 
 REFUSED = (4401, "token_invalid")
 LATER = (4429, "the issuer's keys can't be had")
@@ -180,12 +184,12 @@ def test_an_endpoint_that_fails_is_nobodys_trouble(
     pair.leave()
 
 
-def fetch(url: str) -> Outcome:
+def fetch(client: HttpFetch) -> Outcome:
     """What a fetch comes to."""
 
     async def run() -> Outcome:
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        HttpFetch(url)(done.set_result)
+        client(done.set_result)
         return await asyncio.wait_for(done, LONGEST_S)
 
     return asyncio.run(run())
@@ -194,23 +198,82 @@ def fetch(url: str) -> Outcome:
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_wrong_answer_comes_to_one_line_without_what_was_in_it(fault: str) -> None:
     with Endpoint(WRONG[fault]) as endpoint:
-        outcome = fetch(endpoint.url)
+        outcome = fetch(HttpFetch(endpoint.url))
     assert isinstance(outcome, str)
     assert "127.0.0.1" not in outcome
     assert len(outcome) < 80
 
 
-def test_a_good_answer_comes_to_its_keys() -> None:
+def test_a_good_answer_comes_to_its_keys_and_others_are_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with Endpoint(saying({"keys": [*UNSAFE, KNOWN.jwk]})) as endpoint:
-        outcome = fetch(endpoint.url)
-    assert not isinstance(outcome, str)
-    assert [key.key_id for key in outcome] == ["known"]
+        client = HttpFetch(endpoint.url)
+        for _ in range(2):
+            outcome = fetch(client)
+            assert not isinstance(outcome, str)
+            assert [key.key_id for key in outcome] == ["known"]
+        (told,) = caplog.records
+        assert told.getMessage() == "keys of the issuer's JWK Set are passed over"
+        assert told.__dict__["keys"] == 3
+        for why in ("a secret that anybody can read", "2048", "a private key"):
+            assert why in told.__dict__["reason"]
+        endpoint.do(saying({"keys": [*UNSAFE[:1], KNOWN.jwk]}))
+        fetch(client)
+    assert caplog.records[-1].__dict__["keys"] == 1
 
 
-def test_an_endpoint_that_is_not_there_is_no_answer() -> None:
-    with Endpoint(hang) as gone:
-        url = gone.url
-    assert fetch(url) == "the endpoint does not answer"
+def plain_server(endpoint: Endpoint) -> str:
+    """Where TLS is expected and not spoken."""
+    return endpoint.url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (lambda _: f"http://{HOST}:{free_port()}/", "the endpoint refuses connections"),
+        (plain_server, "no TLS with the endpoint"),
+        (lambda endpoint: endpoint.url, "the endpoint hangs up"),
+    ],
+    ids=["refused", "no TLS", "reset"],
+)
+def test_why_there_is_no_answer_is_told_apart(url: Callable[[Endpoint], str], why: str) -> None:
+    with Endpoint(reset) as endpoint:
+        assert fetch(HttpFetch(url(endpoint))) == why
+
+
+def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None:
+    files = Authority(tmp_path).issue()
+    with socket.create_server((HOST, 0)) as listening:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files)
+        thread = threading.Thread(target=shake_hands, args=(context, listening))
+        thread.start()
+        outcome = fetch(HttpFetch(f"https://{HOST}:{listening.getsockname()[1]}/keys"))
+        thread.join()
+    assert isinstance(outcome, str)
+    assert outcome.startswith("the endpoint's certificate is no good: ")
+    assert HOST not in outcome
+
+
+def shake_hands(context: ssl.SSLContext, listening: socket.socket) -> None:
+    """Try to speak TLS with the next one."""
+    connection, _ = listening.accept()
+    with connection, contextlib.suppress(OSError):
+        context.wrap_socket(connection, server_side=True)
+
+
+def test_a_name_that_is_not_found_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    assert fetch(HttpFetch("http://keys.invalid/")) == "the endpoint's name is not found (DNS)"
+
+
+def test_one_that_takes_too_long_is_told_to_have_done_so() -> None:
+    with Endpoint(drip_headers) as endpoint:
+        assert fetch(HttpFetch(endpoint.url)) == "the endpoint does not answer in time"
 
 
 def test_keys_that_rotate_while_people_come_are_never_refused(

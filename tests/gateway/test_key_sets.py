@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from tests.support.issuer import Issuer, SigningKey
+from presence_server.gateway.jwks import Outcome
+from presence_server.gateway.keys import published_keys
+from tests.support.issuer import Issuer, SigningKey, key_set
 from tests.support.world import ROOM, Client, World
 
 REFUSED = (4401, "token_invalid")
@@ -457,3 +459,29 @@ def test_nobody_waits_for_a_source_that_is_stopped() -> None:
     issuer.publish(NEW)
     successor.publish(LATER)
     assert waits(issuer.join("bob", NEW))
+
+
+# What the log is told
+
+
+def test_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    world, issuer = started(OLD)
+
+    def answer(outcome: Outcome) -> None:
+        while not issuer.pending:
+            world.loop.advance(1)
+        issuer.pending.pop()(outcome)
+        world.loop.turn()
+
+    with caplog.at_level("INFO"):
+        for why in ("the endpoint answers 500", "the endpoint answers 500", "the endpoint hangs up"):
+            answer(why)
+        answer(published_keys(key_set(OLD)))
+        answer(published_keys(key_set(OLD)))
+    told = [(it.getMessage(), it.__dict__.get("reason")) for it in caplog.records]
+    assert told == [
+        ("no keys from the issuer's JWK Set", "the endpoint answers 500"),
+        ("no keys from the issuer's JWK Set", "the endpoint hangs up"),
+        ("keys from the issuer's JWK Set again", None),
+    ]
+    assert caplog.records[-1].__dict__["keys"] == 1

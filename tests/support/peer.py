@@ -4,9 +4,11 @@ import json
 import logging
 import selectors
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from presence_client.store import PresenceStore
@@ -16,9 +18,15 @@ from websockets.uri import parse_uri
 
 HOST: Final = "127.0.0.1"
 SOON_S: Final = 10.0
+WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _LOGGER = logging.getLogger("tests.peer")
 _LOGGER.setLevel(logging.WARNING)  # the library tells of each frame otherwise
+
+
+def secure(plain: socket.socket, trust: Path) -> ssl.SSLSocket:
+    """Speak TLS on a connected socket to one whom the authority in the file `trust` vouches for."""
+    return ssl.create_default_context(cafile=trust).wrap_socket(plain, server_hostname=HOST)
 
 
 class Peer:
@@ -28,7 +36,12 @@ class Peer:
     """
 
     def __init__(
-        self, port: int, target: str, headers: Mapping[str, str], buffer: int | None
+        self,
+        port: int,
+        target: str,
+        headers: Mapping[str, str],
+        buffer: int | None,
+        trust: Path | None = None,
     ) -> None:
         self.messages: list[dict[str, Any]] = []
         self.store = PresenceStore()
@@ -44,6 +57,8 @@ class Peer:
         try:
             self._socket.settimeout(SOON_S)
             self._socket.connect((HOST, port))
+            if trust is not None:
+                self._socket = secure(self._socket, trust)
             self._socket.setblocking(False)
         except OSError:
             self._socket.close()
@@ -124,7 +139,7 @@ class Peer:
         try:
             while self.outgoing:
                 del self.outgoing[: self._socket.send(self.outgoing)]
-        except BlockingIOError:
+        except WOULD_BLOCK:
             pass
         except ConnectionError:
             self.drop()
@@ -133,7 +148,9 @@ class Peer:
         """Read once what has come."""
         try:
             data = self._socket.recv(size)
-        except BlockingIOError:
+            while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                data += self._socket.recv(size)  # `select` does not see it
+        except WOULD_BLOCK:
             return
         except ConnectionError:
             data = b""
@@ -154,7 +171,7 @@ class Peer:
         try:
             while self._socket.recv(262_144):
                 pass
-        except BlockingIOError:
+        except WOULD_BLOCK:
             return
 
     def _take(self, frame: Frame) -> None:

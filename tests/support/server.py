@@ -30,7 +30,7 @@ ROOM: Final = "presence-acme"
 START_S: Final = 20.0
 STOP_S: Final = 15.0
 ANNOUNCEMENT: Final = re.compile(
-    r"presence-server (\S+) listening on http://127\.0\.0\.1:(?P<port>\d+) "
+    r"presence-server (\S+) listening on https?://127\.0\.0\.1:(?P<port>\d+) "
     r"\(admin http://127\.0\.0\.1:(?P<admin>\d+)\)\n"
 )
 
@@ -98,7 +98,8 @@ class Server:
 
     It keeps its ports over `stop` and `start`; `room` is where those who join it go. When all is
     over it must have ended by SIGTERM alone, and have written no traceback and no token. `under` is
-    a command that runs it, such as `prlimit`.
+    a command that runs it, such as `prlimit`; with `trust`, the file of an authority, those who
+    join it speak TLS.
     """
 
     def __init__(
@@ -107,12 +108,14 @@ class Server:
         command: str = "serve",
         variables: Mapping[str, str] | None = None,
         under: Sequence[str] = (),
+        trust: Path | None = None,
     ) -> None:
         keys = {"PRESENCE_JWT_SECRET": SECRET, "PRESENCE_ADMIN_KEY": ADMIN_KEY}
         self.port = 0
         self.admin_port = 0
         self.room = ROOM
         self.peers: list[Peer] = []
+        self._trust = trust
         self._command = [*under, PROGRAM, command, *flags]
         self._environment = environment(keys if variables is None else variables)
         self._folder = tempfile.TemporaryDirectory(prefix="presence-")
@@ -210,7 +213,7 @@ class Server:
         self, target: str, *, headers: Mapping[str, str] | None = None, buffer: int | None = None
     ) -> Peer:
         """Send an upgrade request; `buffer` is the size of the kernel's receive buffer."""
-        peer = Peer(self.port, target, headers or {}, buffer)
+        peer = Peer(self.port, target, headers or {}, buffer, self._trust)
         self.peers.append(peer)
         return peer
 

@@ -92,6 +92,12 @@ class FakeTransport(asyncio.Transport):
         """Whether it is on its way out."""
         return self._is_closing
 
+    def close(self) -> None:
+        """Hang up, a little later: for when nothing is buffered."""
+        assert not self._buffer
+        self._is_closing = True
+        self._far_loop.call_soon(self.lose)
+
     def abort(self) -> None:
         """Cut: what is buffered is lost, and so is the connection, a little later."""
         self.is_aborted = True

@@ -51,6 +51,7 @@ OPTIONS = Options(
     burst=200.0,
     allowed_origins=("*",),
     compression=False,
+    log_connections="none",
 )
 
 
