@@ -14,7 +14,17 @@ from presence_server.settings import SettingsRefused
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
-COMMANDS: Final = ("serve", "demo", "token")
+COMMANDS: Final = (
+    "serve",
+    "demo",
+    "check",
+    "config",
+    "token",
+    "rooms",
+    "top",
+    "bench",
+    "completion",
+)
 
 
 class _Commands(click.Group):
@@ -33,6 +43,16 @@ class _Commands(click.Group):
         module = import_module(f"presence_server.commands.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command. Nobody reads its output any more (`| head`): for click that is a failure,
+        for us it is not, but nothing more can be written.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            sys.stdout = None  # Python would complain of it at the end
+            return 0
 
 
 @click.group(
@@ -70,8 +90,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         return EXIT_INTERRUPTED
     except SettingsRefused as refused:
         return _complain(str(refused), EXIT_USAGE)
-    except BrokenPipeError:
-        return _let_go_of_stdout()
     except OSError as error:
         hint = " (see --port and --admin-port)" if error.errno == errno.EADDRINUSE else ""
         return _complain(f"{error.strerror or error}{hint}", EXIT_FAILED)
@@ -81,12 +99,6 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _complain(message: str, code: int) -> int:
     click.echo(f"presence-server: {message}", err=True)
     return code
-
-
-def _let_go_of_stdout() -> int:
-    """Nobody reads our output any more (`| head`): no failure, but nothing more can be written."""
-    sys.stdout = None  # Python would complain of it at the end
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """An option of the command line for each setting, in sections as people look for them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -10,8 +10,15 @@ from pydantic.fields import FieldInfo
 from presence_server.settings import SECTIONS, Settings
 from presence_server.sources import flag
 
+_SOURCES: Final = (
+    "Each setting is also a variable, PRESENCE_ and its name in capitals, and a line of the TOML"
+    " file that --config names. A flag wins over the environment, the environment over the file."
+    " Prefer the environment for secrets: flags show in the list of processes."
+)
 _UNITS: Final = {"seconds": "SECONDS", "bytes": "BYTES"}
 _WORDS: Final = {"host", "port", "url", "key", "secret"}
+
+Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 class SettingsCommand(click.Command):
@@ -20,11 +27,7 @@ class SettingsCommand(click.Command):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.params = [*self.params, *map(option, Settings.model_fields)]
-        self.epilog = (
-            "Each setting is also a variable, PRESENCE_ and its name in capitals, and a line of the"
-            " TOML file that --config names. A flag wins over the environment, the environment over"
-            " the file. Prefer the environment for secrets: flags show in the list of processes."
-        )
+        self.epilog = "\n\n".join(filter(None, [_SOURCES, self.epilog]))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, a section for each part."""
@@ -52,7 +55,11 @@ def option(name: str) -> click.Option:
     if is_switch:
         return click.Option([declared], default=None, help=help_text)
     return click.Option(
-        [declared], type=_type(field), metavar=_metavar(name, field), help=help_text
+        [declared],
+        type=_type(field),
+        metavar=_metavar(name, field),
+        help=help_text,
+        shell_complete=_completer(field),
     )
 
 
@@ -70,6 +77,15 @@ def _kinds(field: FieldInfo) -> set[object]:
 def _type(field: FieldInfo) -> click.Path | None:
     """What a shell can complete; whether the value is any good the settings say."""
     return click.Path() if Path in _kinds(field) else None
+
+
+def _completer(field: FieldInfo) -> Completer | None:
+    """What a shell offers where there is a choice; None leaves that to the type."""
+    if get_origin(field.annotation) is not Literal:
+        return None
+    return lambda _, __, begun: [
+        word for word in get_args(field.annotation) if word.startswith(begun)
+    ]
 
 
 def _metavar(name: str, field: FieldInfo) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from presence_server.settings import CLIENTS, PREFIX, Settings, SettingsRefused
 
@@ -40,15 +40,68 @@ def load(given: Mapping[str, object] = NOTHING) -> Settings:
         SettingsRefused: if any is unknown or impossible.
 
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    _check_environment(os.environ)
+    for fault in _unknown_variables(os.environ):
+        raise SettingsRefused(fault)
+    try:
+        return _build(Settings, given)
+    except ValidationError as error:
+        raise SettingsRefused(_lines(error, given)[0]) from None
+
+
+def faults(given: Mapping[str, object] = NOTHING) -> list[str]:
+    """All that is wrong, a line each: nothing where `load` returns."""
+    found = _unknown_variables(os.environ)
+    try:
+        _build(Settings, given)
+    except ValidationError as error:
+        found += _lines(error, given)
+        found += _faults_together(error, given)
+    except SettingsRefused as refused:
+        found.append(str(refused))
+    return found
+
+
+def _faults_together(error: ValidationError, given: Mapping[str, object]) -> list[str]:
+    """What is wrong with settings together, which is looked at when each is good by itself.
+
+    So those that are not have their defaults here, and nothing is said of them.
+    """
+    bad = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
+    if not bad:
+        return []
+    fields = Settings.model_fields
+    try:
+        _build(_Lenient, given, {name: fields[name].default for name in bad & {*fields}})
+    except ValidationError as others:
+        lines = _lines(others, given)
+        return [line for line in lines if not any(variable(name) in line for name in bad)]
+    return []
+
+
+class _Lenient(Settings):
+    """Settings that pass over what is unknown."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+
+def _build(
+    kind: type[Settings], given: Mapping[str, object], mended: Mapping[str, object] = NOTHING
+) -> Settings:
+    """The settings, if each of them is good by itself and all together.
+
+    Raises:
+        ValidationError: if one is not.
+        SettingsRefused: if they can't be read.
+
+    """
     path = _file(given)
     if path and not Path(path).is_file():
         raise SettingsRefused(f"config: no such file: {path}")
+    found = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{**given, "config": path or None})  # type: ignore[arg-type] # it checks
-    except ValidationError as error:
-        raise SettingsRefused(_first_line(error, given)) from None
+        return kind(**{**found, "config": path or None, **mended})  # type: ignore[arg-type] # it checks
+    except ValidationError:
+        raise
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRefused(f"config: {path}: {error}") from None
     except RecursionError:
@@ -59,8 +112,9 @@ def load(given: Mapping[str, object] = NOTHING) -> Settings:
 
 def explain(settings: Settings, given: Mapping[str, object] = NOTHING) -> list[Effective]:
     """Each of the `settings` that were loaded with what was `given`, and its source."""
+    in_file = _keys(_file(given))
     return [
-        Effective(name, getattr(settings, name), _source(name, given) or "default")
+        Effective(name, getattr(settings, name), _source(name, given, in_file) or "default")
         for name in Settings.model_fields
     ]
 
@@ -86,29 +140,30 @@ def _file(given: Mapping[str, object]) -> str | None:
     return None if path is None else str(path)
 
 
-def _source(name: str, given: Mapping[str, object]) -> str | None:
+def _source(
+    name: str, given: Mapping[str, object], in_file: Mapping[str, Any] = NOTHING
+) -> str | None:
     """What gave a setting its value; None for what nobody gave."""
     if given.get(name) is not None:
         return flag(name)
     if any(key.upper() == variable(name) and value for key, value in os.environ.items()):
         return variable(name)
-    path = _file(given)
-    return path if path and name in _keys(path) else None
+    return _file(given) if name in in_file else None
 
 
-def _keys(path: str) -> Mapping[str, Any]:
+def _keys(path: str | None) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(Path(path).read_text())
+        return tomllib.loads(Path(path).read_text()) if path else NOTHING
     except (OSError, ValueError, RecursionError):
-        return {}
+        return NOTHING
 
 
-def _check_environment(environment: Mapping[str, str]) -> None:
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A misspelt variable would be a setting that silently does nothing."""
     known = {variable(name) for name in Settings.model_fields}
-    for name in environment:
-        if name.upper().startswith(PREFIX) and name.upper() not in known | CLIENTS:
-            raise SettingsRefused(f"unknown setting {name}{_hint(name.upper(), known)}")
+    ours = [name for name in environment if name.upper().startswith(PREFIX)]
+    unknown = [name for name in ours if name.upper() not in known | CLIENTS]
+    return [f"unknown setting {name}{_hint(name.upper(), known)}" for name in unknown]
 
 
 def _hint(name: str, known: set[str]) -> str:
@@ -116,18 +171,22 @@ def _hint(name: str, known: set[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _first_line(error: ValidationError, given: Mapping[str, object]) -> str:
-    """What is wrong first, and where."""
-    first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    message = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
+def _lines(error: ValidationError, given: Mapping[str, object]) -> list[str]:
+    """What is wrong, and where."""
+    in_file = _keys(_file(given))
+    return [_line(one, given, in_file) for one in error.errors(include_url=False)]
+
+
+def _line(error: ErrorDetails, given: Mapping[str, object], in_file: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0]) if error["loc"] else ""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
         return f"{_file(given)}: unknown setting {name}{_hint(name, {*Settings.model_fields})}"
     if not name:
         return message
-    source = _source(name, given) or name
+    source = _source(name, given, in_file) or name
     where = source if source in (flag(name), variable(name)) else f"{source}: {name}"
-    return f"{where}: {message}{_but(first, name)}"
+    return f"{where}: {message}{_but(error, name)}"
 
 
 def _but(error: ErrorDetails, name: str) -> str:

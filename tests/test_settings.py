@@ -8,7 +8,7 @@ import pytest
 
 from presence_server.flags import SettingsCommand
 from presence_server.settings import Settings, SettingsRefused
-from presence_server.sources import load
+from presence_server.sources import explain, faults, load
 
 SECRET = "a secret of at least thirty-two bytes"
 
@@ -163,6 +163,19 @@ def test_a_public_key_in_several_lines_survives_each_way(source: Source) -> None
     assert source.load(variables={"PRESENCE_JWT_PUBLIC_KEY": pem}).jwt_public_key == pem
 
 
+def test_where_each_value_came_from_is_known(source: Source) -> None:
+    file = source.write("ping_interval = 1\npong_timeout = 1\nburst = 1\n")
+    variables = {"PRESENCE_PING_INTERVAL": "2", "presence_pong_timeout": "2", "PRESENCE_RATE": ""}
+    given = {"ping_interval": "3", "config": str(file), "port": None}
+    settings = source.load("--config", str(file), variables=variables)
+    found = {one.name: (one.value, one.source) for one in explain(settings, given)}
+    assert [*found] == [*Settings.model_fields]
+    assert found["ping_interval"][1] == "--ping-interval"
+    assert found["pong_timeout"] == (2, "PRESENCE_PONG_TIMEOUT")
+    assert found["burst"] == (1, str(file))
+    assert found["rate"][1] == found["port"][1] == "default"
+
+
 # What is refused
 
 
@@ -278,3 +291,26 @@ def test_a_secret_is_never_shown(source: Source) -> None:
     assert "secret!" not in source.refusal("--admin-key", "secret!")
     assert SECRET not in source.refusal(toml=f'jwt_secret = ["{SECRET}"]\n')
     assert SECRET not in source.refusal(toml=f'jwt_secret = "{SECRET}" "\n')
+
+
+def test_all_that_is_wrong_can_be_had_at_once(source: Source) -> None:
+    assert faults() == []
+    source.load(variables={"PRESENCE_RATE": "9"})
+    file = source.write("prot = 1\nburst = 0\n")
+    given = {"config": str(file), "port": "x", "admin_key": "short", "tls_cert": "c.pem"}
+    lines = faults(given)
+    assert all("\n" not in line for line in lines)
+    assert "short" not in "".join(lines)
+    for part in (
+        *("--port: ", f"{file}: unknown setting prot", f"{file}: burst: "),
+        *("PRESENCE_ADMIN_KEY needs at least 16 bytes", "PRESENCE_TLS_CERT and PRESENCE_TLS_KEY"),
+    ):
+        assert sum(part in line for line in lines) == 1, part
+    assert faults({"admin_key": "short"}) == ["PRESENCE_ADMIN_KEY needs at least 16 bytes"]
+
+
+def test_a_setting_that_is_wrong_by_itself_is_not_said_to_be_missing(source: Source) -> None:
+    file = source.write("webhook_secret = 1\n")
+    lines = faults({"webhook_url": "https://app.example/presence", "config": str(file)})
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{file}: webhook_secret: ")

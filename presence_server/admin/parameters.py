@@ -3,6 +3,7 @@
 A path is cut at its slashes before it is decoded: the id of a user may hold one.
 """
 
+import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +14,7 @@ from presence_server.admin.answers import Denied
 from presence_server.core import text
 
 MAX_IDS: Final = 1_000
+_LIMIT: Final = re.compile(r"[0-9]{1,6}")
 
 
 class RawPaths:
@@ -64,6 +66,21 @@ def rooms_of(request: Request) -> list[str] | None:
     if len(ids) > MAX_IDS:
         raise Denied(400, "too_many_ids", f"at most {MAX_IDS:,} ids at once")
     return [*dict.fromkeys(map(_check_room, ids))]
+
+
+def limit_of(request: Request) -> int | None:
+    """How many rooms `limit` asks for; None without such a parameter.
+
+    Raises:
+        Denied: 400 if it is no number of rooms.
+
+    """
+    limit = request.query_params.get("limit")
+    if limit is None:
+        return None
+    if not _LIMIT.fullmatch(limit) or not int(limit):
+        raise Denied(400, "bad_limit", "a limit is a number from 1 to 999,999")
+    return int(limit)
 
 
 def _decode(part: str) -> str:

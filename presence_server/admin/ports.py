@@ -51,6 +51,9 @@ class Rooms(Protocol):
     def count(self, room_ids: Iterable[str]) -> Sequence[Occupancy]:
         """How many are in each of these rooms, in this order."""
 
+    def largest(self, most: int, covers: Callable[[str], bool]) -> Sequence[Occupancy]:
+        """How many are in those with the most connections, of the rooms that it `covers`."""
+
     def entries(self, room_id: str) -> bytes | None:
         """The entries of a room as a JSON array; None if nobody is in it."""
 

@@ -1,5 +1,7 @@
 """Who is online."""
 
+from collections.abc import Sequence
+
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -7,7 +9,7 @@ from starlette.responses import Response
 
 from presence_server.admin.access import Access, Grant
 from presence_server.admin.answers import answer
-from presence_server.admin.parameters import room_of, rooms_of, user_of
+from presence_server.admin.parameters import limit_of, room_of, rooms_of, user_of
 from presence_server.admin.ports import Occupancy, Rooms, Whereabouts
 from presence_server.core.permissions import Permission
 
@@ -20,16 +22,21 @@ class Queries:
         self._access = access
 
     async def list_rooms(self, request: Request) -> Response:
-        """How many are in each room, or in those that are asked for."""
+        """How many are in each room, in those that are asked for, or in the largest."""
         grant = await self._grant(request)
         room_ids = rooms_of(request)
         if room_ids is None:
-            found = [room for room in self._rooms.list() if grant.covers(room.room_id)]
+            found = self._all_rooms(grant, limit_of(request))
         else:
             for room_id in room_ids:
                 grant.require(room_id)
-            found = [*self._rooms.count(room_ids)]
+            found = self._rooms.count(room_ids)
         return answer({"rooms": [*map(_occupancy, found)]})
+
+    def _all_rooms(self, grant: Grant, limit: int | None) -> Sequence[Occupancy]:
+        if limit is not None:
+            return self._rooms.largest(limit, grant.covers)
+        return [room for room in self._rooms.list() if grant.covers(room.room_id)]
 
     async def show_room(self, request: Request) -> Response:
         """Who is in a room."""

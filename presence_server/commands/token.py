@@ -1,20 +1,40 @@
 """`presence-server token`."""
 
-from typing import get_args
+from pathlib import Path
+from typing import Final, get_args
 
 import click
 
 from presence_server import tokens
+from presence_server.commands.signing import ONLY_VERIFIES, file_signer, secret_signer
 from presence_server.core.errors import TokenRefused
 from presence_server.core.permissions import Role
-from presence_server.gateway.keys import KeyRefused, secret_key
-from presence_server.settings import SettingsRefused
+from presence_server.gateway.keys import KeyRefused
+from presence_server.settings import Settings, SettingsRefused
 from presence_server.sources import load
 
+_EPILOG: Final = """\
+It is signed with the first of these that there is: --key-file, --jwt-secret, PRESENCE_JWT_SECRET, a
+secret in PRESENCE_JWT_KEY_FILE. Issuer and audience are those that the settings ask for.
 
-@click.command("token", short_help="Print a token to try things out with.")
+\b
+Examples:
+  presence-server token --user ann --room presence-acme --name Ann
+  presence-server token --user eye --room 'presence-*' --observe --ttl 60
+  presence-server token --user op --room '*' --role operator
+  presence-server token --user ann --room '*' --key-file private.pem
+"""
+
+
+@click.command("token", epilog=_EPILOG, short_help="Print a token to try things out with.")
 @click.option("--user", metavar="ID", required=True, help="user id (sub)")
-@click.option("--room", metavar="ROOM", required=True, help="room id, or a pattern that ends in *")
+@click.option(
+    "--room",
+    metavar="ROOM",
+    required=True,
+    multiple=True,
+    help="room id, or a pattern that ends in *; may be given several times",
+)
 @click.option("--name", metavar="TEXT", help="name that the others see")
 @click.option("--picture", metavar="URL", help="http(s) address of a picture")
 @click.option("--role", type=click.Choice(get_args(Role)), help="what it may do  [commenter]")
@@ -22,25 +42,63 @@ from presence_server.sources import load
     "--ttl", metavar="SECONDS", type=int, default=3600, help="how long it is valid  [3600]"
 )
 @click.option("--observe", is_flag=True, help="sees the room, is not in it")
+@click.option("--anon", is_flag=True, help="is a guest's")
+@click.option("--scope", metavar="WORDS", help="words of the scope claim, between blanks")
 @click.option("--jwt-secret", metavar="SECRET", help="the secret, instead of PRESENCE_JWT_SECRET")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="a private key (PEM or JWK: RS256, ES256 or EdDSA, as the key says), or a secret",
+)
+@click.option("--kid", metavar="ID", help="id of the key, where the server has several")
+@click.option("--config", type=click.Path(), metavar="FILE", help="a TOML file with settings")
 def command(
-    user: str, room: str, ttl: int, jwt_secret: str | None, observe: bool, **claims: str | None
+    user: str,
+    room: tuple[str, ...],
+    ttl: int,
+    jwt_secret: str | None,
+    key_file: Path | None,
+    kid: str | None,
+    config: str | None,
+    observe: bool,
+    anon: bool,
+    **claims: str | None,
 ) -> None:
-    """Print a token, signed with PRESENCE_JWT_SECRET. In production your application makes them."""
-    secret = jwt_secret or _configured_secret()
+    """Print a token, signed with a secret or a private key of yours. In production your application
+    makes them. One that a server would refuse for what it says is not printed.
+    """
+    settings = load({"config": config})
+    signer = _signer(settings, jwt_secret, key_file)
+    source = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
+    flags = {"observe": observe or None, "anon": anon or None}
+    rooms = room[0] if len(room) == 1 else [*room]
     try:
-        secret_key(secret)
-        token = tokens.mint(secret, user, room, ttl, **claims, observe=observe or None)
-    except KeyRefused as refused:
-        raise SettingsRefused(f"jwt key: {refused}") from None
+        token = tokens.mint(
+            signer._replace(kid=kid or signer.kid), user, rooms, ttl, **claims, **flags, **source
+        )
     except TokenRefused as refused:
         message = f"a server would refuse this token ({refused.fault}): look at its values"
         raise SettingsRefused(message) from None
     click.echo(token)
 
 
-def _configured_secret() -> str:
-    secret = load().jwt_secret
-    if secret is None:
-        raise SettingsRefused("no secret to sign with: set PRESENCE_JWT_SECRET")
-    return secret.get_secret_value()
+def _signer(settings: Settings, secret: str | None, key_file: Path | None) -> tokens.Signer:
+    """The key to sign with; a file named on the command line goes before all settings."""
+    own = settings.jwt_secret
+    try:
+        if key_file is not None:
+            return file_signer(key_file)
+        if secret is not None:
+            return secret_signer(secret)
+        if own is not None:
+            return secret_signer(own.get_secret_value())
+        if settings.jwt_key_file is not None:
+            return file_signer(settings.jwt_key_file)
+    except KeyRefused as refused:
+        raise SettingsRefused(f"jwt key: {refused}") from None
+    if settings.jwt_public_key is not None or settings.jwks_url is not None:
+        raise SettingsRefused(f"no secret to sign with: {ONLY_VERIFIES}")
+    raise SettingsRefused(
+        "no secret to sign with: set PRESENCE_JWT_SECRET, or give --key-file PRIVATE.pem"
+    )

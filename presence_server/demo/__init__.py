@@ -63,7 +63,8 @@ def _token(secret: str, query: str) -> Page:
     name, picture = asked.get("name"), asked.get("picture")
     user_id = asked.get("user", "")
     try:
-        token = tokens.mint(secret, user_id, ROOM, TOKEN_TTL_S, name=name, picture=picture)
+        signer = tokens.Signer(secret)
+        token = tokens.mint(signer, user_id, ROOM, TOKEN_TTL_S, name=name, picture=picture)
     except TokenRefused:
         return plain(HTTPStatus.BAD_REQUEST, "user: 1–128 bytes; name: at most 256 bytes")
     return Page(HTTPStatus.OK, "application/json", orjson.dumps({"token": token}), _HEADERS)

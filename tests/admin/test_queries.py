@@ -136,6 +136,22 @@ def test_other_parameters_are_ignored(server: Server) -> None:
     assert ask(server, "/v1/users/ann?room=x").status == 200
 
 
+# The largest rooms
+
+
+def test_a_limit_asks_for_the_rooms_with_the_most_connections_largest_first(server: Server) -> None:
+    [largest] = ask(server, "/v1/rooms?limit=1").json()["rooms"]
+    assert largest == {"room": ROOM, "members": 2, "connections": 3}
+    assert names(ask(server, "/v1/rooms?limit=999999")) == [ROOM, OTHER, THIRD]
+    bearer = token("op", role="operator", room=[OTHER, THIRD])
+    assert names(ask(server, "/v1/rooms?limit=1", bearer)) == [OTHER], "of those that are its own"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "", "1.5", "1000000", "٣"])
+def test_a_limit_that_is_no_number_of_rooms_is_refused(server: Server, limit: str) -> None:
+    assert refusal(ask(server, f"/v1/rooms?limit={quote(limit)}")) == (400, "bad_limit")
+
+
 def test_a_room_that_can_be_none_is_not_looked_for(server: Server) -> None:
     assert refusal(ask(server, "/v1/rooms/a%2Fusers%2Fann")) == (400, "bad_room")
     assert refusal(ask(server, "/v1/rooms/a/users")) == (404, "not_found")

@@ -1,0 +1,102 @@
+"""`presence-server check`."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from presence_server import sources
+from presence_server.commands import output
+from presence_server.commands.checks import addresses, certificate, exposure, keys, limits, reach
+from presence_server.commands.checks.finding import Finding, Subject, failed, ok
+from presence_server.commands.text import plural
+from presence_server.flags import SettingsCommand
+from presence_server.settings import PREFIX
+
+EXIT_FAILED: Final = 1
+EXIT_UNREADABLE: Final = 2
+CHECKS: Final = (
+    *(addresses.check, keys.check, reach.check_keys, certificate.check, exposure.check),
+    *(limits.check, reach.check_webhook),
+)
+STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+_EPILOG: Final = """\
+It ends with 0 if nothing failed, with 1 if something did, with 2 if the settings can't be read. Run
+it as the user, in the environment and with the limits of the server.
+
+\b
+Examples:
+  presence-server check --config /etc/presence-server/presence.toml
+  presence-server check | grep -v ^ok
+  presence-server check --json | jq '.findings[] | select(.level == "failed")'
+"""
+
+
+@click.command(
+    "check", cls=SettingsCommand, epilog=_EPILOG, short_help="Would a server start, and work?"
+)
+@click.option("--json", "wants_json", is_flag=True, help="write one JSON object")
+def command(wants_json: bool, **given: object) -> int:
+    """Look at settings, addresses, keys, certificate, limits of the system and what the server has
+    to reach, and say what to do. Takes the settings of `serve`, and changes nothing.
+    """
+    found = _look(given)
+    if wants_json:
+        output.tell([output.as_json(_object(found), indent=2)])
+    elif output.is_terminal():
+        _show(found)
+    else:
+        output.tell(map(_line, found))
+    if found[0].level == "failed":
+        return EXIT_UNREADABLE
+    return EXIT_FAILED if any(finding.level == "failed" for finding in found) else 0
+
+
+def _look(given: Mapping[str, object]) -> list[Finding]:
+    """All findings; if the settings can't be had, what is wrong with them and nothing else."""
+    faults = sources.faults(given)
+    if faults:
+        hint = "mend it, then check again: nothing else was looked at"
+        return [failed("settings", fault, hint) for fault in faults]
+    subject = Subject(sources.load(given), given)
+    return [_settings(subject), *(finding for check in CHECKS for finding in check(subject))]
+
+
+def _settings(subject: Subject) -> Finding:
+    found = Counter(map(_kind, subject.sources.values()))
+    return ok("settings", ", ".join(f"{count} by {kind}" for kind, count in found.items()))
+
+
+def _kind(source: str) -> str:
+    if source.startswith("--"):
+        return "flag"
+    return "variable" if source.startswith(PREFIX) else source
+
+
+def _line(finding: Finding) -> str:
+    hint = f" – {finding.hint}" if finding.hint else ""
+    return f"{finding.level:<8} {finding.about:<12} {finding.says}{hint}"
+
+
+def _object(found: list[Finding]) -> object:
+    levels = Counter(finding.level for finding in found)
+    listed = [{**finding._asdict(), "hint": finding.hint or None} for finding in found]
+    return {"failed": levels["failed"], "warnings": levels["warning"], "findings": listed}
+
+
+def _show(found: list[Finding]) -> None:
+    """A line each, what to do below it, and how it stands altogether."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for finding in found:
+        says = Text(finding.says)
+        if finding.hint:
+            says.append(f"\n→ {finding.hint}")
+        table.add_row(Text(finding.level, STYLES[finding.level]), Text(finding.about), says)
+    levels = Counter(finding.level for finding in found)
+    console = output.console()
+    console.print(table)
+    console.print(f"\n{levels['failed']} failed, {plural(levels['warning'], 'warning')}")

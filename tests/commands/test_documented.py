@@ -1,0 +1,42 @@
+"""Every command and each of its own options stand in the README's table, and no other does."""
+
+import re
+from pathlib import Path
+
+import click
+
+from presence_server.cli import COMMANDS, program
+from presence_server.settings import Settings
+
+README = Path(__file__).parents[2] / "README.md"
+ROW = re.compile(r"^\| `presence-server (?P<name>[\w-]+)[^`]*` \|(?P<says>.*)\|$", re.MULTILINE)
+FLAG = re.compile(r"`(--[a-z-]+)[^`]*`")
+
+
+def own_flags(name: str) -> set[str]:
+    """The options of a command that are no settings."""
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    return {
+        flag
+        for param in command.params
+        if isinstance(param, click.Option) and not is_setting(command, param)
+        for flag in param.opts
+        if flag.startswith("--")
+    }
+
+
+def is_setting(command: click.Command, option: click.Option) -> bool:
+    """Whether a command takes it as `serve` does; a command that has but a few lists them."""
+    takes_all = {param.name for param in command.params} >= {*Settings.model_fields}
+    return takes_all and option.name in Settings.model_fields
+
+
+def documented() -> dict[str, set[str]]:
+    """The options in the table, by command."""
+    rows = ROW.finditer(README.read_text())
+    return {row["name"]: {*FLAG.findall(row["says"])} for row in rows}
+
+
+def test_every_command_stands_in_the_readme_with_its_options_and_no_other_does() -> None:
+    assert documented() == {name: own_flags(name) for name in COMMANDS}
