@@ -1,4 +1,4 @@
-"""Every command and each of its own options stand in the README's table, and no other does."""
+"""Every command and each of its own options stand in the table of their page, and no other does."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 from presence_server.cli import COMMANDS, program
 from presence_server.settings import Settings
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "deploy/commands.md"
 ROW = re.compile(r"^\| `presence-server (?P<name>[\w-]+)[^`]*` \|(?P<says>.*)\|$", re.MULTILINE)
 FLAG = re.compile(r"`(--[a-z-]+)[^`]*`")
 
@@ -34,9 +34,19 @@ def is_setting(command: click.Command, option: click.Option) -> bool:
 
 def documented() -> dict[str, set[str]]:
     """The options in the table, by command."""
-    rows = ROW.finditer(README.read_text())
+    rows = ROW.finditer(PAGE.read_text())
     return {row["name"]: {*FLAG.findall(row["says"])} for row in rows}
 
 
-def test_every_command_stands_in_the_readme_with_its_options_and_no_other_does() -> None:
+def test_every_command_stands_on_the_page_with_its_options_and_no_other_does() -> None:
     assert documented() == {name: own_flags(name) for name in COMMANDS}
+
+
+def test_each_command_is_described_there_as_in_the_list_of_help() -> None:
+    says = {
+        row["name"]: row["says"].split("|")[0].strip() for row in ROW.finditer(PAGE.read_text())
+    }
+    for name in COMMANDS:
+        command = program.get_command(click.Context(program), name)
+        assert command is not None
+        assert says[name] == command.get_short_help_str(100)
