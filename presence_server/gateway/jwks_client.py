@@ -100,7 +100,7 @@ class HttpFetch:
 
 
 def _why(error: Exception) -> str:
-    """Why there was no answer, or none that makes sense; nothing of the address, or what was in it."""
+    """Why there was no answer, or no good one; nothing of the address, which may hold a secret."""
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, socket.gaierror) or type(cause) is UnicodeError:  # no name can be so
         return "the endpoint's name is not found (DNS)"

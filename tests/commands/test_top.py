@@ -134,7 +134,8 @@ def test_it_shows_what_is_until_a_key_gives_the_terminal_back(
 
 
 def test_it_says_that_the_server_is_away_and_goes_on_when_it_is_back() -> None:
-    with Server("--drain-seconds", "0") as server, top(server, columns=140) as terminal:
+    quick = ("--drain-seconds", "0", "--close-timeout", "0.1")
+    with Server(*quick) as server, top(server, columns=140) as terminal:
         server.enter("ann")
         terminal.wait_for("presence-acme")
         server.stop()

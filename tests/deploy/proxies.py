@@ -221,7 +221,7 @@ class HAProxy(Proxy):
         return self.run(program("haproxy"), "-c", "-f", self.folder / "haproxy.cfg")
 
     def reload(self) -> None:
-        """What the unit's ExecReload does. A master that has just started ignores it for a moment."""
+        """What the unit's ExecReload does; a master that has just started is deaf to it."""
         eventually(self._hears)
         self._process.send_signal(signal.SIGUSR2)
 

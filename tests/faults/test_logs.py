@@ -33,7 +33,7 @@ TOLD: Final = (
     *("token_invalid", "token_expired", "token_missing", "forbidden", "keys", "handshake"),
     *("party", "address", "pk-mal-0", "pk-eye", "kim", "4409", "4410", "4000", "1007", "1009"),
 )
-NOBODY = f"http://{CANARY}:{CANARY}@{HOST}:9/{CANARY}?{CANARY}={CANARY}"
+NOBODY: Final = f"{HOST}:9/{CANARY}?{CANARY}={CANARY}"
 
 
 # Nobody reads
@@ -233,8 +233,8 @@ def whole_log(shape: str, folder: Path) -> str:
     """The log of the whole story, from a server that says all that it can."""
     config = folder / f"{shape}.toml"
     config.write_text(
-        f'jwt_secret = "{SECRET}"\nadmin_key = "{ADMIN_KEY}"\nwebhook_url = "{NOBODY}"\n'
-        f'jwks_url = "{NOBODY}"\nwebhook_secret = "{CANARY * 10}"\nwebhook_debounce = 0\n'
+        f'jwt_secret = "{SECRET}"\nadmin_key = "{ADMIN_KEY}"\nwebhook_url = "http://{CANARY}:{CANARY}@{NOBODY}"\n'
+        f'jwks_url = "http://{NOBODY}"\nwebhook_secret = "{CANARY * 10}"\nwebhook_debounce = 0\n'
         f'log_format = "{shape}"\nlog_level = "debug"\nlog_connections = "all"\n'
         'trusted_proxies = "192.0.2.0/24"\nhandshake_timeout = 1\nclose_timeout = 1\n'
     )

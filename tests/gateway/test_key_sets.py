@@ -474,8 +474,9 @@ def test_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture
         world.loop.turn()
 
     with caplog.at_level("INFO"):
-        for why in ("the endpoint answers 500", "the endpoint answers 500", "the endpoint hangs up"):
-            answer(why)
+        answer("the endpoint answers 500")
+        answer("the endpoint answers 500")
+        answer("the endpoint hangs up")
         answer(published_keys(key_set(OLD)))
         answer(published_keys(key_set(OLD)))
     told = [(it.getMessage(), it.__dict__.get("reason")) for it in caplog.records]
