@@ -40,6 +40,8 @@ from presence_server.webhook.webhook import Clocks as WebhookClocks
 from presence_server.webhook.webhook import Webhook
 
 LAG_INTERVAL_S: Final = 0.5
+LAST_ANSWERS_S: Final = 1.0
+"""How long it waits for requests of operators after that."""
 LAST_POSTS_S: Final = 2.0
 """How long a stopping server waits for the webhook's target, when all else is done."""
 
@@ -83,7 +85,8 @@ def options(settings: Settings, sockets: int) -> Options:
 
 def longest_end(settings: Settings) -> float:
     """Seconds in which a server that was told to stop has ended, whatever its clients do."""
-    return settings.drain_seconds + settings.close_timeout + LAST_POSTS_S + 1.0
+    posts = 0.0 if settings.webhook_url is None else LAST_POSTS_S
+    return settings.drain_seconds + settings.close_timeout + posts + LAST_ANSWERS_S
 
 
 def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
@@ -149,6 +152,7 @@ class App:
         verifier = self._keyring.verifier
         self._tls = Tls(settings, CLOCKS.wall, self._metrics)
         with (
+            contextlib.closing(self._manager),
             contextlib.closing(listen(settings.host, settings.port)) as public,
             contextlib.closing(listen(settings.admin_host, settings.admin_port)) as private,
         ):

@@ -12,7 +12,7 @@ STATUS_S: Final = 5.0
 """How often it is told how many are connected."""
 BEATS: Final = 3.0
 """How many signs of life there are in the time in which one must come: two may be late or lost."""
-WAIT_S: Final = 1.0
+WAIT_S: Final = 0.2
 """How long a manager that is busy is waited for, with what it must know."""
 
 

@@ -22,6 +22,8 @@ _LOG: Final = logging.getLogger("presence_server")
 SOON_S: Final = 14 * 86_400.0
 """A certificate that ends sooner should have been renewed: most are, 30 days before."""
 
+MAX_FILE: Final = 1_048_576
+
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: what has forward secrecy and is authenticated. TLS 1.3 has no others."""
 
@@ -117,10 +119,17 @@ def _load(cert: Path, key: Path, now: float) -> Certificate:
 
 
 def _content(name: str, path: Path) -> bytes:
+    """What is in a file: a pipe would be waited for, for ever."""
+    if path.exists() and not path.is_file():
+        raise SettingsRefused(f"{name}: {path}: not a file")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise SettingsRefused(f"{name}: {path}: {error.strerror}") from None
+    if len(content) > MAX_FILE:
+        raise SettingsRefused(f"{name}: {path}: more than {MAX_FILE:,} bytes")
+    return content
 
 
 def _leaf(cert: Path, content: bytes) -> x509.Certificate:

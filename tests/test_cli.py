@@ -2,10 +2,8 @@
 
 import re
 import socket
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,42 +11,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from presence_server import __version__
 from presence_server.settings import Settings
+from tests.commands.program import KEYS, run
 from tests.support.peer import HOST, pump
 from tests.support.server import (
     ADMIN_KEY,
-    PROGRAM,
     ROOM,
     SECRET,
-    STOP_S,
     Server,
     address,
-    environment,
+    eventually,
+    free_port,
     get,
 )
 
-KEYS = {"PRESENCE_JWT_SECRET": SECRET, "PRESENCE_ADMIN_KEY": ADMIN_KEY}
 ANYWHERE = ("--port", "0", "--admin-port", "0")
-
-
-class Ran(NamedTuple):
-    """What a command came to."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: str, variables: Mapping[str, str] = KEYS) -> Ran:
-    """Run a command that should end by itself."""
-    done = subprocess.run(
-        [PROGRAM, *arguments],
-        env=environment(variables),
-        capture_output=True,
-        text=True,
-        timeout=STOP_S,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def refusal(*arguments: str, variables: Mapping[str, str] = KEYS, code: int = 2) -> str:
@@ -162,6 +138,32 @@ def test_port_zero_takes_a_free_one_and_says_which() -> None:
         assert 0 not in ports
         assert get(server.port, "/healthz").status == 200
         assert server.admin("/healthz").status == 200
+
+
+def test_it_serves_though_nobody_reads_where_it_listens() -> None:
+    ports = free_port(), free_port()
+    given = ("--port", str(ports[0]), "--admin-port", str(ports[1]))
+    server = subprocess.Popen(
+        [PROGRAM, "serve", *given], env=environment(KEYS), stdout=subprocess.PIPE
+    )
+    try:
+        assert server.stdout is not None
+        server.stdout.close()
+        eventually(lambda: answers(ports[0]))
+        assert server.poll() is None
+        server.terminate()
+        assert server.wait(STOP_S) == 0
+    finally:
+        server.kill()
+        server.wait(STOP_S)
+
+
+def answers(port: int) -> bool:
+    """Whether a server is there."""
+    try:
+        return get(port, "/healthz").status == 200
+    except OSError:
+        return False
 
 
 def test_a_flag_wins_over_the_environment_over_the_file(tmp_path: Path) -> None:

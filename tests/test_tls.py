@@ -1,6 +1,7 @@
 """The certificate: what is served, and what is refused with one line that names the file."""
 
 import datetime
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from presence_server.metrics import Metrics
 from presence_server.reload import renewed
 from presence_server.settings import Settings, SettingsRefused
-from presence_server.tls import Tls, read
+from presence_server.tls import MAX_FILE, Tls, read
 from tests.support.certificates import DAY, Authority
 
 
@@ -85,7 +86,18 @@ def remove_the_key(files: Files) -> str:
 def make_the_certificate_a_folder(files: Files) -> str:
     files.cert.unlink()
     files.cert.mkdir()
-    return f"tls_cert: {files.cert}: Is a directory"
+    return f"tls_cert: {files.cert}: not a file"
+
+
+def make_the_key_a_pipe(files: Files) -> str:
+    files.key.unlink()
+    os.mkfifo(files.key)
+    return f"tls_key: {files.key}: not a file"
+
+
+def make_the_key_endless(files: Files) -> str:
+    files.key.write_bytes(b"#" * (MAX_FILE + 1))
+    return f"tls_key: {files.key}: more than 1,048,576 bytes"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +111,8 @@ def make_the_certificate_a_folder(files: Files) -> str:
         empty_the_key,
         remove_the_key,
         make_the_certificate_a_folder,
+        make_the_key_a_pipe,
+        make_the_key_endless,
     ],
 )
 def test_what_can_not_be_served_is_refused_with_the_file(

@@ -4,6 +4,7 @@ import click
 from pydantic import SecretStr
 
 from presence_server import app, demo
+from presence_server.commands.announce import announce
 from presence_server.flags import SettingsCommand
 from presence_server.sources import load
 
@@ -17,4 +18,4 @@ def command(**given: object) -> None:
     others = dict.fromkeys(("jwt_public_key", "jwt_key_file", "jwks_url"))
     own = {"jwt_secret": SecretStr(secret), **others}
     settings = load(given).model_copy(update=own)
-    app.run(settings, click.echo, demo.handlers(secret))
+    app.run(settings, announce, demo.handlers(secret))

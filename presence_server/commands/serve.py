@@ -5,6 +5,7 @@ from functools import partial
 import click
 
 from presence_server import app
+from presence_server.commands.announce import announce
 from presence_server.flags import SettingsCommand
 from presence_server.sources import load
 
@@ -16,4 +17,4 @@ def command(**given: object) -> None:
     """
     read = partial(load, given)
     settings = read()
-    app.run(settings, click.echo, read_again=read)
+    app.run(settings, announce, read_again=read)

@@ -205,6 +205,15 @@ def test_what_is_open_by_default_is_a_warning() -> None:
     assert "PRESENCE_ADMIN_KEY" in found["admin_key"][0][1]
 
 
+def test_tokens_in_clear_text_are_a_warning_unless_a_proxy_is_named() -> None:
+    [(level, says)] = look("--host", "0.0.0.0", code=0)["tls"]  # noqa: S104 - that is the point
+    assert level == "warning"
+    assert "plain HTTP" in says
+    assert "PRESENCE_TLS_CERT" in says
+    behind = look("--host", "0.0.0.0", "--trusted-proxies", "10.0.0.7", code=0)  # noqa: S104
+    assert "tls" not in behind
+
+
 # Limits and times
 
 

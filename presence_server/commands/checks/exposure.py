@@ -18,6 +18,7 @@ WIDE: Final = {4: 8, 6: 16}
 def check(subject: Subject) -> Iterator[Finding]:
     """Look at what is open."""
     yield _origins(subject)
+    yield from _clear_text(subject)
     yield from _admin(subject)
     yield from _proxies(subject)
     yield from _secrets(subject)
@@ -29,6 +30,15 @@ def _origins(subject: Subject) -> Finding:
         hint = f"name yours in {subject.where('allowed_origins')}, e.g. https://app.example.com"
         return warning("origins", "pages of every origin may connect", hint)
     return ok("origins", ", ".join(origins))
+
+
+def _clear_text(subject: Subject) -> Iterator[Finding]:
+    settings = subject.settings
+    is_behind = is_loopback(settings.host) or settings.trusted_proxies
+    if settings.tls_cert is None and not is_behind:
+        says = f"clients of {settings.host} speak plain HTTP, and so do their tokens"
+        hint = f"set {variable('tls_cert')}, or name the proxy that ends TLS in "
+        yield warning("tls", says, hint + subject.where("trusted_proxies"))
 
 
 def _admin(subject: Subject) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ def _local_ports(subject: Subject, found: int) -> Iterator[Finding]:
     if found < wanted and subject.is_given("max_connections"):
         says = f"a proxy on this host can open {found:,} connections to one address, not {wanted:,}"
         hint = (
-            'sysctl -w net.ipv4.ip_local_port_range="1024 65535", or several addresses (127.0.0.2)'
+            'sysctl -w net.ipv4.ip_local_port_range="10240 65535", or several addresses (127.0.0.2)'
         )
         yield warning("local ports", says, hint)
 
@@ -97,10 +97,7 @@ def _lost(subject: Subject) -> float:
 
 def _stop(subject: Subject) -> Finding:
     """How long a stop takes at most, and who would not wait for that."""
-    settings = subject.settings
-    takes = settings.drain_seconds + settings.close_timeout
-    if settings.webhook_url is not None:
-        takes += app.LAST_POSTS_S
+    takes = app.longest_end(subject.settings)
     killers = [f"{who} ({seconds} s)" for who, seconds, _ in SUPERVISORS if takes >= seconds]
     if not killers:
         return ok("stop", f"takes {takes:g} s at most")
