@@ -173,7 +173,7 @@ class App:
             gc.freeze()
             announce(self._address(public, private))
             keys, most = len(verifier), context.options.max_connections
-            life.started(public, private, keys, most, self._descriptors)
+            life.started(public, private, keys, self._tls.until, most, self._descriptors)
             life.useless(settings)
             self._manager.ready(_status(gateway))
             await self._stopping.wait()
@@ -213,8 +213,10 @@ class App:
             self._stop()
         else:
             self._manager.reloading(time.monotonic())
-            self._reload(gateway, self._read_again)
-            self._manager.ready(_status(gateway))
+            try:
+                self._reload(gateway, self._read_again)
+            finally:
+                self._manager.ready(_status(gateway))
 
     def _reload(self, gateway: Gateway, read_again: Reader) -> None:
         """Read settings, keys and certificate again: all of them count, or none does."""
@@ -232,8 +234,7 @@ class App:
             self._log.follow(settings)
         gateway.reconfigure(self._options())
         self._metrics.reloads.labels("ok").inc()
-        until = certificate.end if certificate else None
-        life.read_again(len(self._keyring.verifier), until, fixed)
+        life.read_again(len(self._keyring.verifier), self._tls.until, fixed)
 
     def _address(self, public: socket.socket, private: socket.socket) -> str:
         own = url(public, self._tls.scheme)

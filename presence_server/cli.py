@@ -1,6 +1,7 @@
 """The program `presence-server`: finds the command, and says in one line what is wrong."""
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,12 +9,15 @@ from typing import Final, NoReturn
 
 import click
 
-from presence_server import __version__
+from presence_server import __version__, exit_codes
 from presence_server.settings import SettingsRefused
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_INTERRUPTED: Final = 130
+_HINTS: Final = {
+    errno.EACCES: "take a port from 1024, or grant CAP_NET_BIND_SERVICE",
+    errno.EADDRINUSE: "see --port and --admin-port",
+    errno.EADDRNOTAVAIL: "ip address shows the addresses there are",
+}
+"""What to do where an address can't be had."""
 COMMANDS: Final = (
     "serve",
     "demo",
@@ -69,7 +73,19 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
+    _fill_standard_streams()
     sys.exit(_run(arguments))
+
+
+def _fill_standard_streams() -> None:
+    """Open what is closed of 0, 1 and 2: as a socket's descriptor it would be written to as stderr,
+    and libuv ends a process that closes one of them.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -79,21 +95,30 @@ def _run(arguments: Sequence[str] | None) -> int:
         )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return EXIT_USAGE
+        return exit_codes.USAGE
     except click.UsageError as error:
         helped = error.ctx.command_path if error.ctx else "presence-server"
         message = " ".join(error.format_message().split()).rstrip(".")
-        return _complain(f"{message[:1].lower()}{message[1:]} (see {helped} --help)", EXIT_USAGE)
+        return _complain(
+            f"{message[:1].lower()}{message[1:]} (see {helped} --help)", exit_codes.USAGE
+        )
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except click.Abort:
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     except SettingsRefused as refused:
-        return _complain(str(refused), EXIT_USAGE)
+        return _complain(str(refused), exit_codes.USAGE)
     except OSError as error:
-        hint = " (see --port and --admin-port)" if error.errno == errno.EADDRINUSE else ""
-        return _complain(f"{error.strerror or error}{hint}", EXIT_FAILED)
+        return _complain(_of_system(error), exit_codes.FAILED)
     return code or 0
+
+
+def _of_system(error: OSError) -> str:
+    """What the system refuses: a file by its name, or else an address."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    hint = _HINTS.get(error.errno or 0)
+    return f"{error.strerror or error}" + (f" ({hint})" if hint else "")
 
 
 def _complain(message: str, code: int) -> int:

@@ -76,7 +76,7 @@ def _kinds(field: FieldInfo) -> set[object]:
 
 def _type(field: FieldInfo) -> click.Path | None:
     """What a shell can complete; whether the value is any good the settings say."""
-    return click.Path() if Path in _kinds(field) else None
+    return click.Path(readable=False) if Path in _kinds(field) else None
 
 
 def _completer(field: FieldInfo) -> Completer | None:

@@ -26,6 +26,9 @@ from presence_server.tallies import Spread, Tallies, Tally
 
 _SHORT: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _NETWORK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+MOST_LAG_S: Final = _SHORT[-1]
+MOST_PING_S: Final = _NETWORK[-1]
+"""What a histogram ends with: of more it says only that it is more."""
 _FRAMES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _EVENTS: Final[dict[type[Broadcast], str]] = {
     Joined: "user_joined",
@@ -39,7 +42,7 @@ _CLOSE_CODES: Final = frozenset({*Close, 1000, 1005, 1006})
 _REFUSALS: Final = (
     *(limit.value for limit in Limit),
     *get_args(TokenFault),
-    *("address", "party", "forbidden", "removed", "handshake", "tls", "draining"),
+    *("path", "party", "forbidden", "removed", "handshake", "tls", "draining"),
 )
 _CLOSES: Final = (*map(str, sorted(_CLOSE_CODES)), "other")
 _ERRORS: Final = tuple(code.value for code in ErrorCode)

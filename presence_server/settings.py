@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -199,6 +206,13 @@ class Settings(BaseSettings):
     log_connections: Literal["none", "refused", "all"] = Field(
         "refused", description="which connections have a line: none, refused, or all, at their end"
     )
+
+    @field_validator("config", "tls_cert", "tls_key", "jwt_key_file")
+    @classmethod
+    def _check_path(cls, path: Path | None) -> Path | None:
+        if path is not None and "\0" in str(path):
+            raise ValueError("no path has a NUL in it")
+        return path
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":

@@ -6,7 +6,9 @@ environment over the file.
 """
 
 import difflib
+import grp
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +19,10 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsConfigDict, SettingsError
 
+from presence_server import wording
 from presence_server.settings import CLIENTS, PREFIX, Settings, SettingsRefused
 
-SHOWN: Final = 40
-"""Characters of a refused value that are worth repeating."""
+MAX_FILE: Final = 1_048_576
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -50,7 +52,7 @@ def load(given: Mapping[str, object] = NOTHING) -> Settings:
 
 def faults(given: Mapping[str, object] = NOTHING) -> list[str]:
     """All that is wrong, a line each: nothing where `load` returns."""
-    found = _unknown_variables(os.environ)
+    found: list[str] = []
     try:
         _build(Settings, given)
     except ValidationError as error:
@@ -58,7 +60,9 @@ def faults(given: Mapping[str, object] = NOTHING) -> list[str]:
         found += _faults_together(error, given)
     except SettingsRefused as refused:
         found.append(str(refused))
-    return found
+    said = tuple(f"{name}: " for name in wording.linked(os.environ, PREFIX))
+    mine = [line for line in found if not line.startswith(said)]
+    return [*_unknown_variables(os.environ), *mine]
 
 
 def _faults_together(error: ValidationError, given: Mapping[str, object]) -> list[str]:
@@ -94,25 +98,45 @@ def _build(
         SettingsRefused: if they can't be read.
 
     """
-    path = _file(given)
-    if path and not Path(path).is_file():
-        raise SettingsRefused(f"config: no such file: {path}")
+    path = file_of(given)
     found = {name: value for name, value in given.items() if value is not None}
     try:
+        if path and not Path(path).is_file():
+            raise SettingsRefused(f"config: no such file: {path}")
+        if path and Path(path).stat().st_size > MAX_FILE:
+            raise SettingsRefused(f"config: {path}: more than {MAX_FILE:,} bytes")
         return kind(**{**found, "config": path or None, **mended})  # type: ignore[arg-type] # it checks
     except ValidationError:
         raise
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except PermissionError:
+        raise SettingsRefused(f"config: {path}: permission denied: {_who(path)}") from None
+    except UnicodeDecodeError as error:
         raise SettingsRefused(f"config: {path}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        why = wording.broken(error, Path(path or "").read_text("utf-8"))
+        raise SettingsRefused(f"config: {path}: {why}") from None
     except RecursionError:
         raise SettingsRefused(f"config: {path}: nested too deep") from None
     except (SettingsError, OSError, ValueError) as error:
         raise SettingsRefused(str(error).splitlines()[0]) from None
 
 
+def _who(path: str | None) -> str:
+    """How one may read a file that this user may not."""
+    for at in (Path(path or ""), *Path(path or "").absolute().parents):
+        try:
+            found = at.stat()
+            group = grp.getgrgid(found.st_gid).gr_name
+        except (OSError, KeyError):
+            continue
+        is_the_groups = found.st_gid and found.st_mode & stat.S_IRGRP
+        return f"use sudo, or join the group {group}" if is_the_groups else "use sudo"
+    return "use sudo"
+
+
 def explain(settings: Settings, given: Mapping[str, object] = NOTHING) -> list[Effective]:
     """Each of the `settings` that were loaded with what was `given`, and its source."""
-    in_file = _keys(_file(given))
+    in_file = _keys(file_of(given))
     return [
         Effective(name, getattr(settings, name), _source(name, given, in_file) or "default")
         for name in Settings.model_fields
@@ -135,7 +159,8 @@ def is_secret(name: str) -> bool:
     return field is None or SecretStr in getattr(field.annotation, "__args__", ())
 
 
-def _file(given: Mapping[str, object]) -> str | None:
+def file_of(given: Mapping[str, object]) -> str | None:
+    """The settings file that was given, by a flag or a variable."""
     path = given.get("config") or os.environ.get(variable("config"))
     return None if path is None else str(path)
 
@@ -148,7 +173,7 @@ def _source(
         return flag(name)
     if any(key.upper() == variable(name) and value for key, value in os.environ.items()):
         return variable(name)
-    return _file(given) if name in in_file else None
+    return file_of(given) if name in in_file else None
 
 
 def _keys(path: str | None) -> Mapping[str, Any]:
@@ -161,9 +186,11 @@ def _keys(path: str | None) -> Mapping[str, Any]:
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A misspelt variable would be a setting that silently does nothing."""
     known = {variable(name) for name in Settings.model_fields}
+    links = wording.linked(environment, PREFIX)
     ours = [name for name in environment if name.upper().startswith(PREFIX)]
-    unknown = [name for name in ours if name.upper() not in known | CLIENTS]
-    return [f"unknown setting {name}{_hint(name.upper(), known)}" for name in unknown]
+    unknown = [name for name in ours if name.upper() not in known | CLIENTS and name not in links]
+    lines = [f"unknown setting {name}{_hint(name.upper(), known)}" for name in unknown]
+    return [wording.of_links(links), *lines] if links else lines
 
 
 def _hint(name: str, known: set[str]) -> str:
@@ -173,25 +200,17 @@ def _hint(name: str, known: set[str]) -> str:
 
 def _lines(error: ValidationError, given: Mapping[str, object]) -> list[str]:
     """What is wrong, and where."""
-    in_file = _keys(_file(given))
+    in_file = _keys(file_of(given))
     return [_line(one, given, in_file) for one in error.errors(include_url=False)]
 
 
 def _line(error: ErrorDetails, given: Mapping[str, object], in_file: Mapping[str, Any]) -> str:
     name = str(error["loc"][0]) if error["loc"] else ""
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = wording.refusal(error, is_secret=is_secret(name))
     if error["type"] == "extra_forbidden":
-        return f"{_file(given)}: unknown setting {name}{_hint(name, {*Settings.model_fields})}"
+        return f"{file_of(given)}: unknown setting {name}{_hint(name, {*Settings.model_fields})}"
     if not name:
         return message
     source = _source(name, given, in_file) or name
     where = source if source in (flag(name), variable(name)) else f"{source}: {name}"
-    return f"{where}: {message}{_but(error, name)}"
-
-
-def _but(error: ErrorDetails, name: str) -> str:
-    """The value that is not as it should be, unless it may be secret, long or said already."""
-    value = repr(error["input"])
-    if is_secret(name) or error["type"] == "value_error" or len(value) > SHOWN:
-        return ""
-    return f", not {value}"
+    return f"{where}: {message}"

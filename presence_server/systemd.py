@@ -12,6 +12,9 @@ STATUS_S: Final = 5.0
 """How often it is told how many are connected."""
 BEATS: Final = 3.0
 """How many signs of life there are in the time in which one must come: two may be late or lost."""
+MIN_BEAT_S: Final = 0.1
+MAX_DIGITS: Final = 20
+"""Of a time in 64 bits."""
 WAIT_S: Final = 0.2
 """How long a manager that is busy is waited for, with what it must know."""
 
@@ -28,7 +31,9 @@ class Manager:
         )
         watchdog = _watchdog_s(environment, pid) if self._address else None
         self._watched = watchdog is not None
-        self.interval = STATUS_S if watchdog is None else min(STATUS_S, watchdog / BEATS)
+        self.interval = (
+            STATUS_S if watchdog is None else max(MIN_BEAT_S, min(STATUS_S, watchdog / BEATS))
+        )
         self._status = ""
 
     @property
@@ -70,7 +75,9 @@ class Manager:
         if self._socket is not None:
             self._socket.settimeout(wait)
             with contextlib.suppress(OSError):
-                self._socket.sendto("\n".join(lines).encode(), self._address)
+                # Connected, or the wait for a manager that is busy would spin.
+                self._socket.connect(self._address)
+                self._socket.send("\n".join(lines).encode())
 
 
 def _address(named: str) -> str:
@@ -84,6 +91,6 @@ def _watchdog_s(environment: Mapping[str, str], pid: int) -> float | None:
     """Within how many seconds a sign of life is wanted from this process; None if from none."""
     usec = environment.get("WATCHDOG_USEC", "")
     meant = environment.get("WATCHDOG_PID") or str(pid)
-    if not usec.isdecimal() or int(usec) == 0 or meant != str(pid):
+    if not usec.isdecimal() or len(usec) > MAX_DIGITS or int(usec) == 0 or meant != str(pid):
         return None
     return int(usec) / 1e6

@@ -62,6 +62,11 @@ class Tls:
         """What the address of the public port begins with."""
         return "https" if self._certificate else "http"
 
+    @property
+    def until(self) -> str | None:
+        """The day on which the certificate in force ends (UTC)."""
+        return self._certificate.end if self._certificate else None
+
     def read(self, settings: Settings) -> Certificate | None:
         """The certificate of other settings, for `use`; raises `SettingsRefused`."""
         return read(settings, self._wall())

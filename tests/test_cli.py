@@ -2,6 +2,7 @@
 
 import re
 import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,14 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from presence_server import __version__
 from presence_server.settings import Settings
-from tests.commands.program import KEYS, run
+from tests.commands.program import KEYS, ORDINARY, run
 from tests.support.peer import HOST, pump
 from tests.support.server import (
     ADMIN_KEY,
+    PROGRAM,
     ROOM,
     SECRET,
+    STOP_S,
     Server,
     address,
+    environment,
     eventually,
     free_port,
     get,
@@ -114,6 +118,13 @@ def test_a_port_in_use_ends_it_with_one_and_says_which() -> None:
         assert port in line
 
 
+def test_a_low_port_that_an_ordinary_user_may_not_have_says_what_to_grant() -> None:
+    ran = run("serve", "--port", "1", "--admin-port", "0", under=ORDINARY)
+    assert ran.code == 1
+    assert f"{HOST}:1: Permission denied (take a port from 1024, or grant" in ran.stderr
+    assert "CAP_NET_BIND_SERVICE" in ran.stderr
+
+
 # Called rightly
 
 
@@ -151,6 +162,20 @@ def test_it_serves_though_nobody_reads_where_it_listens() -> None:
         server.stdout.close()
         eventually(lambda: answers(ports[0]))
         assert server.poll() is None
+        server.terminate()
+        assert server.wait(STOP_S) == 0
+    finally:
+        server.kill()
+        server.wait(STOP_S)
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_it_serves_and_ends_though_its_standard_streams_are_closed(closed: str) -> None:
+    ports = free_port(), free_port()
+    command = f"exec {PROGRAM} serve --port {ports[0]} --admin-port {ports[1]} {closed}"
+    server = subprocess.Popen(["/bin/sh", "-c", command], env=environment(KEYS))
+    try:
+        eventually(lambda: answers(ports[0]))
         server.terminate()
         assert server.wait(STOP_S) == 0
     finally:

@@ -140,7 +140,7 @@ def test_settings_change_for_those_who_come_and_nobody_is_dropped(tmp_path: Path
 
 def test_what_needs_a_restart_is_named_and_the_rest_counts(tmp_path: Path) -> None:
     config = tmp_path / "presence.toml"
-    start = f'jwt_secret = "{SECRET}"\nhost = "127.0.0.1"\n'
+    start = f'jwt_secret = "{SECRET}"\nhost = "127.0.0.1"\nlog_level = "warning"\n'
     config.write_text(start)
     with Server("--config", str(config), variables={}) as server:
         config.write_text(
@@ -149,6 +149,8 @@ def test_what_needs_a_restart_is_named_and_the_rest_counts(tmp_path: Path) -> No
         )
         needs = 'restart_needed_for="host, webhook_url, webhook_secret"'
         assert reload(server) == f"{READ}  keys=1 {needs}"
+        assert f"warning {READ}" in server.stderr
+        assert "info " not in server.stderr, "it is told whatever is not"
         server.enter("ann")
         assert closed(server, SECRET, sub="bob") == (4429, "room is full")
 
@@ -177,6 +179,7 @@ def test_without_any_file_it_changes_nothing_and_nobody_notices() -> None:
         speaker, listener = server.enter("speaker"), server.enter("listener")
         for _ in range(3):
             assert reload(server).startswith(READ)
+        assert server.stderr.count(f"info    {READ}") == 3
         talk(speaker, listener, "/still-here")
         assert closed(server, SECRET) is None
 

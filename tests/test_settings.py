@@ -180,6 +180,84 @@ def test_where_each_value_came_from_is_known(source: Source) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("port", "many", "is no whole number: 'many'"),
+        ("port", "1.5", "is no whole number: '1.5'"),
+        ("port", "70000", "must be 65535 or less, not 70000"),
+        ("message_size", "1", "must be 1024 or more, not 1"),
+        ("buffer_limit", "99999999", "must be 67108864 or less, not 99999999"),
+        ("ping_interval", "soon", "is no number: 'soon'"),
+        ("ping_interval", "nan", "is no finite number: 'nan'"),
+        ("ping_interval", "0", "must be more than 0, not 0"),
+        ("compression", "maybe", "is neither true nor false: 'maybe'"),
+        ("log_level", "loud", "is none of debug, info, warning or error: 'loud'"),
+    ],
+)
+def test_what_a_value_should_be_is_said_plainly(
+    source: Source, name: str, value: str, says: str
+) -> None:
+    assert source.refusal(variables={variable(name): value}) == f"{variable(name)}: {says}"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("host = 5", "host: is no text: 5"),
+        ("rate = [1]", "rate: is no number: [1]"),
+        ("tls_cert = 5", "tls_cert: is no path: 5"),
+        ("allowed_origins = 5", "allowed_origins: is no list: 5"),
+        ("admin_key = 1234567890", "admin_key: is no text"),
+    ],
+)
+def test_a_value_of_another_type_in_the_file_is_named(source: Source, line: str, says: str) -> None:
+    assert source.refusal(toml=line).endswith(f"presence.toml: {says}")
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        (
+            'host = "::1"\nport = 1\n\n"host" = "::1"\n',
+            "`host` is set twice, the second time at line 4",
+        ),
+        (
+            'jwt_public_key = """\nAA==\n"""\nport = 1\njwt_public_key = """\nAB==\n"""\n',
+            "`jwt_public_key` is set twice, the second time at line 5",
+        ),
+    ],
+)
+def test_a_key_that_is_set_twice_is_named(source: Source, toml: str, says: str) -> None:
+    assert source.refusal(toml=toml).endswith(f"presence.toml: {says}")
+
+
+LINKS = {
+    "PRESENCE_PORT": "tcp://10.0.0.1:8787",
+    "PRESENCE_SERVICE_HOST": "10.0.0.1",
+    "PRESENCE_SERVICE_PORT": "8787",
+    "PRESENCE_SERVICE_PORT_HTTP": "8787",
+    "PRESENCE_PORT_8787_TCP": "tcp://10.0.0.1:8787",
+    "PRESENCE_PORT_8787_TCP_ADDR": "10.0.0.1",
+}
+
+
+def test_what_an_orchestrator_sets_for_a_service_of_our_name_is_told_apart(source: Source) -> None:
+    says = (
+        "PRESENCE_PORT and 5 more: set by Kubernetes or Docker for a service named `presence`: "
+        "name it otherwise, or `enableServiceLinks: false`"
+    )
+    assert source.refusal(variables=LINKS) == says
+    assert faults() == [says]
+
+
+@pytest.mark.parametrize("name", ["PRESENCE_PORT", "PRESENCE_SERVER_PORT"])
+def test_an_address_in_place_of_a_port_is_an_orchestrators(source: Source, name: str) -> None:
+    line = source.refusal(variables={name: "tcp://10.0.0.1:8787"})
+    service = name.removesuffix("_PORT").lower().replace("_", "-")
+    assert line.startswith(f"{name}: set by Kubernetes or Docker for a service named `{service}`")
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("allowed_origins", "example.com"),
@@ -217,8 +295,17 @@ def test_a_bad_value_is_refused_by_its_name(source: Source, name: str, value: st
     assert variable(name) in by_variable
 
 
+def test_no_path_has_a_nul_in_it(source: Source) -> None:
+    assert "NUL" in source.refusal(toml='tls_cert = "a\\u0000b"\ntls_key = "key.pem"\n')
+
+
+def test_a_settings_file_is_of_some_size(source: Source) -> None:
+    assert "more than 1,048,576 bytes" in source.refusal(toml="#" * 1_048_577)
+
+
 def test_a_bad_value_is_repeated_unless_it_may_be_secret(source: Source) -> None:
-    assert source.refusal("--port", "x").endswith(", not 'x'")
+    assert source.refusal("--port", "x").endswith(": 'x'")
+    assert source.refusal("--port", "x" * 99) == "--port: is no whole number"
     assert "0.5" in source.refusal("--rate", "0.5")
     assert "fifteen" not in source.refusal("--admin-key", "fifteen bytes..")
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from presence_server.core import text
 from presence_server.core.entry import Identity, Profile
-from presence_server.core.errors import TokenRefused
+from presence_server.core.errors import Because, TokenRefused
 from presence_server.core.permissions import Role
 
 LEEWAY_S: Final = 5
@@ -51,11 +51,9 @@ def read_claims(payload: dict[str, Any], now_s: float, expected: Expected) -> Cl
     _check_source(payload, expected)
     expires_at = payload.get("exp")
     if type(expires_at) is not int or not 0 <= expires_at <= MAX_TIME_S:
-        raise TokenRefused("token_invalid")
-    issued_at = _time(payload, "iat")
-    not_before = _time(payload, "nbf")
-    if any(at is not None and at > now_s + LEEWAY_S for at in (issued_at, not_before)):
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "exp")
+    issued_at = _time_that_has_come(payload, "iat", now_s)
+    _time_that_has_come(payload, "nbf", now_s)
     claims = Claims(
         _identity(payload), _rooms(payload), _scopes(payload.get("scope")), expires_at, issued_at
     )
@@ -66,21 +64,21 @@ def read_claims(payload: dict[str, Any], now_s: float, expected: Expected) -> Cl
 
 def _check_source(payload: dict[str, Any], expected: Expected) -> None:
     if expected.issuer is not None and payload.get("iss") != expected.issuer:
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "issuer")
     if expected.audience is not None:
         audience = payload.get("aud")
         if expected.audience not in (audience if isinstance(audience, list) else [audience]):
-            raise TokenRefused("token_invalid")
+            raise TokenRefused("token_invalid", "audience")
 
 
 def _identity(payload: dict[str, Any]) -> Identity:
     user_id = payload.get("sub")
     if not isinstance(user_id, str) or not text.is_id(user_id):
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "sub")
     said = payload.get("role", "commenter")
     role = ROLES.get(said) if isinstance(said, str) else None
     if role is None:
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "role")
     name = _string(payload, "name", text.MAX_NAME) or user_id
     profile = Profile(name, _picture(payload), role)
     return Identity(
@@ -100,28 +98,28 @@ def _picture(payload: dict[str, Any]) -> str | None:
     return picture
 
 
-def _string(payload: dict[str, Any], claim: str, limit: int) -> str | None:
+def _string(payload: dict[str, Any], claim: Because, limit: int) -> str | None:
     value = payload.get(claim)
     if value is None:
         return None
     if not isinstance(value, str) or not text.is_clean(value, limit):
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", claim)
     return value
 
 
-def _flag(payload: dict[str, Any], claim: str, *, default: bool) -> bool:
+def _flag(payload: dict[str, Any], claim: Because, *, default: bool) -> bool:
     value = payload.get(claim, default)
     if type(value) is not bool:
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", claim)
     return value
 
 
-def _time(payload: dict[str, Any], claim: str) -> float | None:
+def _time_that_has_come(payload: dict[str, Any], claim: Because, now_s: float) -> float | None:
     value = payload.get(claim)
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 <= value <= MAX_TIME_S:
-        raise TokenRefused("token_invalid")
+    if type(value) not in (int, float) or not 0 <= value <= min(MAX_TIME_S, now_s + LEEWAY_S):
+        raise TokenRefused("token_invalid", claim)
     return float(value)
 
 
@@ -129,7 +127,7 @@ def _rooms(payload: dict[str, Any]) -> tuple[str, ...]:
     claim = payload.get("room")
     rooms = claim if isinstance(claim, list) else [claim]
     if not 0 < len(rooms) <= MAX_ROOMS or not all(_is_pattern(room) for room in rooms):
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "room")
     return tuple(rooms)
 
 
@@ -146,7 +144,7 @@ def _scopes(scope: object) -> frozenset[str]:
         return frozenset()
     words = scope.split() if isinstance(scope, str) else scope
     if not isinstance(words, list) or len(words) > MAX_ROOMS:
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "scope")
     if not all(isinstance(word, str) and text.is_id(word) for word in words):
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", "scope")
     return frozenset(words)

@@ -7,6 +7,29 @@ from presence_server.core.close_codes import Close
 
 TokenFault = Literal["token_missing", "token_expired", "token_invalid"]
 
+Because = Literal[
+    "form",
+    "algorithm",
+    "kid",
+    "signature",
+    "issuer",
+    "audience",
+    "exp",
+    "iat",
+    "nbf",
+    "sub",
+    "room",
+    "scope",
+    "role",
+    "name",
+    "picture",
+    "observe",
+    "anon",
+    "track",
+    "origin",
+]
+"""What exactly is wrong with a token or its place, in one word: for the log, never for a client."""
+
 
 class ErrorCode(StrEnum):
     """Every `code` of an `error` message."""
@@ -72,11 +95,19 @@ _SAYS: Final = {
 class Refused(Exception):
     """A connection that may not join: close it with `code` and `reason`."""
 
-    def __init__(self, code: Close, reason: str, limit: Limit | None = None) -> None:
+    def __init__(
+        self,
+        code: Close,
+        reason: str,
+        limit: Limit | None = None,
+        *,
+        because: Because | None = None,
+    ) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
         self.limit = limit
+        self.because: Because | None = because
 
 
 def too_many(limit: Limit) -> Refused:
@@ -85,11 +116,15 @@ def too_many(limit: Limit) -> Refused:
 
 
 class TokenRefused(Exception):
-    """A token that isn't accepted; `fault` is exactly the reason of close code 4401."""
+    """A token that isn't accepted; `fault` is exactly the reason of close code 4401.
 
-    def __init__(self, fault: TokenFault) -> None:
+    `because` says what is wrong with one that is invalid; it never leaves the server.
+    """
+
+    def __init__(self, fault: TokenFault, because: Because | None = None) -> None:
         super().__init__(fault)
         self.fault: TokenFault = fault
+        self.because: Because | None = because
 
 
 class KeyUnknown(TokenRefused):
@@ -100,7 +135,7 @@ class KeyUnknown(TokenRefused):
     """
 
     def __init__(self, kid: str | None, *, can_be_had: bool = True) -> None:
-        super().__init__("token_invalid")
+        super().__init__("token_invalid", "signature" if kid is None else "kid")
         self.kid = kid
         self.can_be_had = can_be_had
 
@@ -110,5 +145,5 @@ class KeyUnknown(TokenRefused):
         Where no key can be had it is to come later: the token may be as good as any.
         """
         if self.can_be_had:
-            return Refused(Close.UNAUTHORIZED, self.fault)
+            return Refused(Close.UNAUTHORIZED, self.fault, because=self.because)
         return too_many(Limit.KEYS)

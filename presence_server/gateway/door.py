@@ -43,13 +43,13 @@ class Door:
         """
         address = parse_address(upgrade.target)
         if not is_allowed(upgrade.origin, self._allowed_origins):
-            raise Refused(Close.FORBIDDEN, "origin is not allowed")
+            raise Refused(Close.FORBIDDEN, "origin is not allowed", because="origin")
         token = address.token or _bearer(upgrade.authorization)
         if not token:
             raise Refused(Close.UNAUTHORIZED, "token_missing")
         claims = self.verify(token, now_s)
         if not claims.covers(address.room_id):
-            raise Refused(Close.FORBIDDEN, "token is for another room")
+            raise Refused(Close.FORBIDDEN, "token is for another room", because="room")
         user_id, issued_at = claims.identity.user_id, claims.issued_at
         if self._removals.refuses(address.room_id, user_id, issued_at):
             raise Refused(Close.REMOVED, "token is from before a removal")
@@ -68,7 +68,8 @@ class Door:
         except KeyUnknown:
             raise
         except TokenRefused as refusal:
-            raise Refused(Close.UNAUTHORIZED, refusal.fault) from None
+            because = refusal.because
+            raise Refused(Close.UNAUTHORIZED, refusal.fault, because=because) from None
 
 
 def _bearer(authorization: str | None) -> str | None:

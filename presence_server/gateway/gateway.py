@@ -27,7 +27,7 @@ HOLD_MIN_S: Final = 1.0
 HOLD_MAX_S: Final = 3.0
 
 _REASONS: Final = {
-    Close.BAD_REQUEST: "address",
+    Close.BAD_REQUEST: "path",
     Close.FORBIDDEN: "forbidden",
     Close.NO_SUCH_PARTY: "party",
     Close.REMOVED: "removed",
@@ -188,9 +188,9 @@ class Gateway:
         metrics, clocks = self.context.metrics, self.context.clocks
         if refused.code is not Close.UNAUTHORIZED:
             reason = refused.limit or _REASONS[refused.code]
-            self._turn_away(connection, reason, refused.code, upgrade)
+            self._turn_away(connection, reason, refused, upgrade)
             return 0.0
-        self._turn_away(connection, refused.reason, refused.code, upgrade)
+        self._turn_away(connection, refused.reason, refused, upgrade)
         if not self._addresses.is_failing(connection, connection.peer(), clocks.monotonic()):
             return 0.0
         metrics.refusals_held.inc()
@@ -219,12 +219,12 @@ class Gateway:
         self,
         connection: Connection,
         reason: str,
-        code: int | None = None,
+        refused: Refused | None = None,
         upgrade: Upgrade | None = None,
     ) -> None:
         """Count a refusal, and tell the log."""
         self.context.metrics.refused.labels(reason).inc()
-        self._journal.refused(reason, connection.peer, self.context.options, code, upgrade)
+        self._journal.refused(reason, connection.peer, self.context.options, refused, upgrade)
 
     def _exceeded(self, connection: Connection, ticket: Ticket) -> Limit | None:
         """The limit of the whole server that a connection is beyond, if any."""

@@ -2,7 +2,7 @@
 
 A refused one has it when it is refused; one that was inside when it ends, if that is asked for
 (`all`). Only then is anything remembered of those inside. Nothing of a token but the user's id is
-told, and of an address only the room.
+told, and of an address only the room; what was wrong with it is a word of ours.
 """
 
 import logging
@@ -38,10 +38,10 @@ class Journal:
         reason: str,
         peer: Callable[[], str],
         options: Options,
-        code: int | None = None,
+        refused: Refused | None = None,
         upgrade: Upgrade | None = None,
     ) -> None:
-        """A connection was turned away, with this close code if it had one."""
+        """A connection was turned away, with the close code of `refused` if it had one."""
         if options.log_connections == "none" or not _LOG.isEnabledFor(logging.INFO):
             return
         forwarded_for = upgrade and upgrade.forwarded_for
@@ -49,7 +49,8 @@ class Journal:
             "connection refused",
             extra={
                 "reason": reason,
-                "code": code,
+                "because": refused and refused.because,
+                "code": refused and refused.code,
                 "room": upgrade and _room(upgrade.target),
                 "address": client_address(peer(), forwarded_for, options.trusted_proxies),
             },

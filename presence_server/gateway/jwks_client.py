@@ -47,11 +47,24 @@ _TROUBLES: Final[dict[type[Exception], str]] = {
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"presence-server/{__version__}"}
 
 
-class HttpFetch:
-    """Fetches in a daemon thread. Call it in the event loop, and again only when it is done."""
+PassedOver = Callable[[int, str], object]
 
-    def __init__(self, url: str) -> None:
+
+def _log(count: int, why: str) -> None:
+    extra = {"keys": count, "reason": why}
+    _LOG.warning("keys of the issuer's JWK Set are passed over", extra=extra)
+
+
+class HttpFetch:
+    """Fetches in a daemon thread. Call it in the event loop, and again only when it is done.
+
+    `passed_over` is told, in that thread, how many keys can't be used and why, whenever they are
+    others than before.
+    """
+
+    def __init__(self, url: str, passed_over: PassedOver = _log) -> None:
         self._client = _Client(url, headers=_HEADERS, timeout=PATIENCE_S)
+        self._tell = passed_over
         self._passed_over: list[str] = []
 
     def __call__(self, done: Callable[[Outcome], object]) -> None:
@@ -85,17 +98,14 @@ class HttpFetch:
             return _TOO_SLOW if self._client.was_cut else _why(error)
 
     def _keys(self, jwk_set: object) -> Keys:
-        """What can be used; tells the log when others than before are passed over."""
+        """What can be used; tells of the others."""
         passed_over: list[str] = []
         try:
             return published_keys(jwk_set, passed_over.append)
         finally:
             if sorted(passed_over) != self._passed_over and passed_over:
                 why = "; ".join([*dict.fromkeys(passed_over)][:MAX_REASONS])
-                _LOG.warning(
-                    "keys of the issuer's JWK Set are passed over",
-                    extra={"keys": len(passed_over), "reason": why},
-                )
+                self._tell(len(passed_over), why)
             self._passed_over = sorted(passed_over)
 
 

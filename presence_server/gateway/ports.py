@@ -23,6 +23,9 @@ class Timer(Protocol):
 class Scheduler(Protocol):
     """The part of an event loop that the gateway uses; an asyncio loop is one."""
 
+    def time(self) -> float:
+        """Seconds, monotonic."""
+
     def call_soon(self, callback: Callable[..., object], *args: Any) -> Timer:
         """Call in this turn of the loop, after the callbacks that are due."""
 

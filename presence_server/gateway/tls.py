@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from presence_server.core.rate import Budget
 from presence_server.gateway.intake import READ_SIZE
 from presence_server.gateway.ports import Scheduler
 
@@ -22,6 +23,14 @@ Failed = Callable[["Connection", str], object]
 
 MAX_RECORD: Final = 16_384
 """What one record holds (RFC 8446 §5.1): more at a time would only stay in OpenSSL's buffer."""
+
+NOISE: Final = 20_480
+"""Bytes that held no data, before they are looked at: more than a record that is not all there."""
+NOISE_PER_S: Final = 4_096.0
+NOISE_BURST: Final = 40_960.0
+"""What may come of it: an update of keys costs 27 bytes to send and 20 µs to answer."""
+RECORD_HEAD: Final = 64
+"""What a record with data may have besides (RFC 8446 §5.2: 22 bytes, and padding)."""
 
 _VIEW: Final = memoryview(bytearray(READ_SIZE))
 """All share one buffer: what was read is taken at once."""
@@ -50,6 +59,8 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         "_is_held",
         "_is_open",
         "_lower",
+        "_noise",
+        "_noise_budget",
         "_outgoing",
         "_scheduler",
         "_tls",
@@ -75,6 +86,8 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         self._is_ended = False
         self._is_held = False
         self._added = 0
+        self._noise = 0
+        self._noise_budget: Budget | None = None
 
     # Called by the socket's transport
 
@@ -94,7 +107,10 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         tls = self._tls or self._begin()
         self._incoming.write(_VIEW[:nbytes])
         if self._is_open or self._shake_hands(tls):
+            self._noise += nbytes
             self._take(tls)
+            if self._noise > NOISE:
+                self._charge()
 
     def eof_received(self) -> None:
         """Nothing more will come, with or without a word before it."""
@@ -122,11 +138,11 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         tls = self._tls
         if tls is None or not self._is_open or self._is_ended:
             return
-        if len(data) <= MAX_RECORD:
-            tls.write(data)
-            sealed = self._outgoing.read()
-        else:
-            sealed = b"".join(self._records(tls, memoryview(data)))
+        try:
+            sealed = self._seal(tls, data)
+        except ssl.SSLError:  # the peer began a handshake and left it there: nothing can be sent
+            self.abort()
+            return
         self._added += len(sealed) - len(data)
         self._lower.write(sealed)
 
@@ -206,6 +222,7 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
                 if not size:
                     self._hear_end()
                     return
+                self._noise = max(0, self._noise - size - RECORD_HEAD)
                 connection.buffer_updated(size)
                 if self._is_ended:
                     return
@@ -215,6 +232,14 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
             self.abort()
             return
         self._flush()
+
+    def _charge(self) -> None:
+        """Cut who sends handshakes, updates of keys, alerts without end: no limit sees them."""
+        if self._noise_budget is None:
+            self._noise_budget = Budget(NOISE_PER_S, NOISE_BURST)
+        if not self._noise_budget.take(self._scheduler.time(), self._noise):
+            self.abort()
+        self._noise = 0
 
     def _hear_end(self) -> None:
         """The peer said in TLS that nothing follows; as after a FIN, we close."""
@@ -243,6 +268,12 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
             sealed = self._outgoing.read()
             self._added += len(sealed)
             self._lower.write(sealed)
+
+    def _seal(self, tls: ssl.SSLObject, data: Any) -> bytes:
+        if len(data) <= MAX_RECORD:
+            tls.write(data)
+            return self._outgoing.read()
+        return b"".join(self._records(tls, memoryview(data)))
 
     def _records(self, tls: ssl.SSLObject, data: memoryview) -> Iterator[bytes]:
         for at in range(0, len(data), MAX_RECORD):

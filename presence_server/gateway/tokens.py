@@ -12,7 +12,7 @@ import orjson
 from jwt import InvalidSignatureError, PyJWK, PyJWS, PyJWTError
 
 from presence_server.core.claims import Claims, Expected, read_claims
-from presence_server.core.errors import KeyUnknown, TokenRefused
+from presence_server.core.errors import Because, KeyUnknown, TokenRefused
 from presence_server.gateway.keys import ALGORITHMS, MAX_KEYS, MAX_KID, PUBLIC, Keys
 from presence_server.gateway.ports import KeySource, Timer
 
@@ -79,9 +79,9 @@ class JwtVerifier:
                 payload = self._payload(token)
             claims = orjson.loads(payload)
         except (PyJWTError, ValueError, RecursionError):
-            raise TokenRefused("token_invalid") from None
+            raise TokenRefused("token_invalid", "form") from None
         if not isinstance(claims, dict):
-            raise TokenRefused("token_invalid")
+            raise TokenRefused("token_invalid", "form")
         return read_claims(claims, now_s, self._expected)
 
     def _payload_under_known_header(self, token: str) -> bytes | None:
@@ -114,7 +114,14 @@ class JwtVerifier:
             return payload
         if self._source is not None and self._may_learn(header):
             raise KeyUnknown(kid, can_be_had=not self._source.is_failing)
-        raise TokenRefused("token_invalid")
+        raise TokenRefused("token_invalid", self._flaw(header.get("alg"), keys))
+
+    def _flaw(self, algorithm: object, tried: Keys) -> Because:
+        """What is wrong with a header, if not the signature under it."""
+        if tried:
+            return "signature"
+        is_known = any(key.algorithm_name == algorithm for key in self._keys)
+        return "kid" if is_known else "algorithm"
 
     def _candidates(self, algorithm: object, kid: str | None) -> Keys:
         """The keys of an algorithm: those of the `kid` first, then those that have none."""

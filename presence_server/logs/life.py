@@ -11,7 +11,12 @@ _LOG: Final = logging.getLogger("presence_server")
 
 
 def started(
-    public: socket.socket, private: socket.socket, keys: int, connections: int, descriptors: int
+    public: socket.socket,
+    private: socket.socket,
+    keys: int,
+    certificate_until: str | None,
+    connections: int,
+    descriptors: int,
 ) -> None:
     """It listens; so many connections and file descriptors are what it can have."""
     host, port = public.getsockname()[:2]
@@ -25,6 +30,7 @@ def started(
             "admin_host": admin_host,
             "admin_port": admin_port,
             "keys": keys,
+            "certificate_until": certificate_until,
             "max_connections": connections,
             "descriptors": descriptors,
         },
@@ -47,14 +53,12 @@ def fewer_connections(most: int, wanted: int, descriptors: int) -> None:
 
 def read_again(keys: int, certificate_until: str | None, restart_needed_for: str) -> None:
     """Other settings hold, but for those that need a restart."""
-    _LOG.info(
-        "settings read again",
-        extra={
-            "keys": keys,
-            "certificate_until": certificate_until,
-            "restart_needed_for": restart_needed_for or None,
-        },
-    )
+    now = {"keys": keys, "certificate_until": certificate_until}
+    if restart_needed_for:
+        waits = {"restart_needed_for": restart_needed_for}
+        _LOG.warning("settings read again", extra={**now, **waits})
+    else:
+        _LOG.info("settings read again", extra=now)
 
 
 def not_read(why: str) -> None:

@@ -33,6 +33,7 @@ class Kind(NamedTuple):
     level: int
     message: str
     reason: str | None
+    because: str | None
     place: tuple[str, int] | None
 
 
@@ -88,13 +89,13 @@ class Outlet(logging.Handler):
     def _is_said_again(self, record: logging.LogRecord) -> bool:
         if record.name == UNTHROTTLED:
             return False
-        reason = getattr(record, "reason", None)
         error = record.exc_info[1] if record.exc_info else None
         kind = Kind(
             record.name,
             record.levelno,
             str(record.msg),
-            None if reason is None else str(reason),
+            _field(record, "reason"),
+            _field(record, "because"),
             tracebacks.place(error) if error else None,
         )
         return not self._throttle.admits(kind, time.monotonic())
@@ -145,13 +146,23 @@ class Outlet(logging.Handler):
     def _sum_up(self, now: float) -> None:
         for kind, repeats in self._throttle.ended(now):
             message = f"{kind.message} (said again)"
-            said = {"reason": kind.reason, "times": repeats, "seconds": self._throttle.window_s}
+            said = {
+                "reason": kind.reason,
+                "because": kind.because,
+                "times": repeats,
+                "seconds": self._throttle.window_s,
+            }
             self._add(_record(kind.logger, kind.level, message, said))
 
     def _tell_missed(self) -> bytes:
         record = _record(OURS, logging.WARNING, "log lines were dropped", {"lines": self._missed})
         self._missed = 0
         return self.format(record).encode() + b"\n"
+
+
+def _field(record: logging.LogRecord, name: str) -> str | None:
+    value = getattr(record, name, None)
+    return None if value is None else str(value)
 
 
 def _record(

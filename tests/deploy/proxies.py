@@ -145,7 +145,7 @@ class Nginx(Proxy):
     """nginx with `nginx.conf` and `presence.conf`."""
 
     HASTY: ClassVar[Changes] = {
-        "_timeout 120s": "_timeout 1s",
+        "_timeout 120s": "_timeout 2s",
         "client_header_timeout 10s": "client_header_timeout 1s",
         "worker_shutdown_timeout 8h": "worker_shutdown_timeout 1s",
     }
@@ -191,7 +191,7 @@ class HAProxy(Proxy):
 
     AWAY = 503
     HASTY: ClassVar[Changes] = {
-        "timeout tunnel 120s": "timeout tunnel 1s",
+        "timeout tunnel 120s": "timeout tunnel 2s",
         "timeout http-request 10s": "timeout http-request 1s",
         "timeout connect 5s": "timeout connect 200ms",
         "hard-stop-after 8h": "hard-stop-after 1s",

@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from presence_server import __version__
-from presence_server.app import LAST_POSTS_S
 from presence_server.settings import Settings
+from presence_server.sources import load
+from tests.deploy.longest import longest
 from tests.support.server import Server, get
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -139,8 +140,8 @@ def test_prometheus_scrapes_as_often_as_grafana_believes() -> None:
 def test_a_stop_leaves_time_to_drain() -> None:
     server = SERVICES["server"]
     drain = float(server["environment"]["PRESENCE_DRAIN_SECONDS"])
-    closing = Settings.model_fields["close_timeout"].default
-    assert int(server["stop_grace_period"].rstrip("s")) > drain + closing + LAST_POSTS_S
+    grace = int(server["stop_grace_period"].rstrip("s"))
+    assert grace > longest(load({"drain_seconds": drain}))
 
 
 def test_there_are_descriptors_for_all_connections() -> None:

@@ -20,10 +20,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from presence_server import __version__
-from presence_server.app import LAST_POSTS_S
 from presence_server.settings import PREFIX, Settings
+from presence_server.sources import load
 from tests.deploy.contained import USER, Contained, confined
 from tests.deploy.containerfile import FOLDER, ROOT, Stage, stages
+from tests.deploy.longest import longest
 from tests.support.peer import pump
 from tests.support.server import environment
 
@@ -145,15 +146,19 @@ def _run(command: str, where: Path, path: Path) -> None:
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
-@pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Contained]:
-    """It runs for all tests; the last of them ends it. On the loopback, unlike in a container.
+def contained(home: Path) -> Contained:
+    """The server as the image has it, but on the loopback.
 
     It lets people in even when it has just stood still.
     """
     own = {name: value for name, value in variables().items() if name not in HOSTS}
     command = [word.replace(HOME, str(home)) for word in (*words("ENTRYPOINT"), *words("CMD"))]
-    with Contained(command, own | {"PRESENCE_OVERLOAD_LAG": "0"}) as server:
+    return Contained(command, own | {"PRESENCE_OVERLOAD_LAG": "0"})
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Contained]:
+    with contained(home) as server:
         yield server
 
 
@@ -250,9 +255,7 @@ def test_its_labels_have_the_version() -> None:
 
 def test_an_engine_that_follows_the_readme_waits_until_it_has_drained() -> None:
     [seconds] = re.findall(r"--stop-timeout (\d+)", (FOLDER / "README.md").read_text())
-    fields = Settings.model_fields
-    drain = fields["drain_seconds"].default + fields["close_timeout"].default + LAST_POSTS_S
-    assert int(seconds) > drain + 2
+    assert int(seconds) > longest(load())
 
 
 # What it does
@@ -287,14 +290,14 @@ def test_the_health_check_tells_a_server_that_turns_from_one_that_does_not(
     assert healthcheck(home, server.admin_port) == 0
 
 
-def test_sigterm_to_process_1_drains_and_ends_it(server: Contained, home: Path) -> None:
-    cat = server.enter("cat")
-    server.terminate()
-    pump([cat], lambda: cat.closed == (1012, "server is restarting"))
-    cat.drop()
-    assert server.wait() == 0
-    assert healthcheck(home, server.admin_port) == 1
-    server.check_quiet()
+def test_sigterm_to_process_1_drains_and_ends_it(home: Path) -> None:
+    with contained(home) as server:
+        cat = server.enter("cat")
+        server.terminate()
+        pump([cat], lambda: cat.closed == (1012, "server is restarting"))
+        cat.drop()
+        assert server.wait() == 0
+        assert healthcheck(home, server.admin_port) == 1
 
 
 def healthcheck(home: Path, port: int) -> int:

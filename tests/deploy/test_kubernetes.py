@@ -14,11 +14,11 @@ import pytest
 from pydantic import SecretStr
 
 from presence_server import __version__
-from presence_server.app import LAST_POSTS_S
 from presence_server.core.address import is_party_path
 from presence_server.settings import PREFIX, Settings, SettingsRefused
 from presence_server.sources import load
 from tests.deploy.containerfile import stages
+from tests.deploy.longest import longest
 from tests.deploy.manifests import CUSTOM, FOLDER, NAME, Json, documents
 from tests.support.peer import pump
 from tests.support.server import ADMIN_KEY, PROGRAM, Server, environment, eventually, get
@@ -140,8 +140,7 @@ def test_the_ports_are_those_that_the_server_listens_on(settings: Settings) -> N
 
 
 def test_the_pod_is_given_the_time_that_draining_takes(settings: Settings) -> None:
-    drain = settings.drain_seconds + settings.close_timeout + LAST_POSTS_S
-    assert POD["spec"]["terminationGracePeriodSeconds"] > drain + 2
+    assert POD["spec"]["terminationGracePeriodSeconds"] > longest(settings)
 
 
 def test_no_proxy_gives_up_on_a_connection_that_is_only_pinged(settings: Settings) -> None:
@@ -251,13 +250,17 @@ def settings(mounted: Path) -> Settings:
     return load({"config": str(mounted / "config" / "presence.toml")})
 
 
-@pytest.fixture(scope="module")
-def server(mounted: Path) -> Iterator[Server]:
-    """It runs for all tests; the last of them ends it. On the loopback, unlike in a pod."""
+def in_pod(mounted: Path) -> Server:
+    """The server as the pod has it, but on the loopback."""
     given = {name: one["value"] for name, one in VARIABLES.items() if "value" in one}
     given = {name: text.replace(ROOT, str(mounted)) for name, text in given.items()}
     assert {given.pop("PRESENCE_HOST"), given.pop("PRESENCE_ADMIN_HOST")} == {"0.0.0.0"}  # noqa: S104
-    with Server(variables=given | {"PRESENCE_ADMIN_KEY": ADMIN_KEY}) as server:
+    return Server(variables=given | {"PRESENCE_ADMIN_KEY": ADMIN_KEY})
+
+
+@pytest.fixture(scope="module")
+def server(mounted: Path) -> Iterator[Server]:
+    with in_pod(mounted) as server:
         yield server
 
 
@@ -283,14 +286,15 @@ def test_a_key_that_the_kubelet_renews_counts_after_sighup(server: Server, mount
     server.enter("bob", key=NEW).drop()
 
 
-def test_while_it_drains_the_pod_is_not_ready_but_alive(server: Server) -> None:
-    cat = server.enter("cat", key=OLD)  # who does not agree to the close until told to read
-    server.terminate()
-    eventually(lambda: probe(server, "readinessProbe") == 503)
-    assert probe(server, "livenessProbe") == 200
-    pump([cat], lambda: cat.closed)
-    cat.drop()
-    assert server.wait() == 0
+def test_while_it_drains_the_pod_is_not_ready_but_alive(mounted: Path) -> None:
+    with in_pod(mounted) as server:
+        cat = server.enter("cat", key=OLD)  # who does not agree to the close until told to read
+        server.terminate()
+        eventually(lambda: probe(server, "readinessProbe") == 503)
+        assert probe(server, "livenessProbe") == 200
+        pump([cat], lambda: cat.closed)
+        cat.drop()
+        assert server.wait() == 0
 
 
 def send_hangup(server: Server) -> None:

@@ -18,7 +18,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-from tests.support.peer import HOST, SOON_S
+from tests.support.peer import HOST, SOON_S, secure
 
 Json = dict[str, Any]
 
@@ -26,15 +26,10 @@ _LOGGER = logging.getLogger("tests.wss")
 _LOGGER.setLevel(logging.WARNING)  # the library tells of each frame otherwise
 
 
-def secure(port: int, trust: Path, source: str = HOST) -> ssl.SSLSocket:
+def dial(port: int, trust: Path, source: str = HOST) -> ssl.SSLSocket:
     """A TLS connection from an address of the loopback."""
-    context = ssl.create_default_context(cafile=trust)
     plain = socket.create_connection((HOST, port), SOON_S, source_address=(source, 0))
-    with contextlib.ExitStack() as stack:
-        stack.callback(plain.close)
-        wrapped = context.wrap_socket(plain, server_hostname=HOST)
-        stack.pop_all()
-    return wrapped
+    return secure(plain, trust)
 
 
 class Client:
@@ -52,7 +47,7 @@ class Client:
         self._messages: deque[Json] = deque()
         uri = parse_uri(f"wss://{HOST}:{port}{target}")
         self._ws = ClientProtocol(uri, max_size=None, logger=_LOGGER)
-        self._socket = secure(port, trust, source)
+        self._socket = dial(port, trust, source)
         request = self._ws.connect()
         request.headers.update(headers or {})
         self._ws.send_request(request)
@@ -124,7 +119,7 @@ class Client:
 def exchange(port: int, data: bytes, trust: Path) -> bytes:
     """Send bytes over TLS on a connection of their own; all that comes back until it ends."""
     answer = b""
-    with secure(port, trust) as connection, contextlib.suppress(ConnectionError, ssl.SSLEOFError):
+    with dial(port, trust) as connection, contextlib.suppress(ConnectionError, ssl.SSLEOFError):
         connection.sendall(data)
         while chunk := connection.recv(65_536):
             answer += chunk

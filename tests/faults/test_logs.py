@@ -16,10 +16,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+import jwt
 from websockets.frames import Frame, Opcode
 
+from presence_server.core.errors import Because
 from tests.support.issuer import SigningKey
 from tests.support.peer import HOST, Peer, pump
 from tests.support.server import ADMIN_KEY, ROOM, SECRET, Server, address, eventually, get, token
@@ -31,8 +33,18 @@ TOLD: Final = (
     *("started", "draining", "stopped", "no keys from the issuer's JWK Set"),
     *("webhook: requests fail", "X-Forwarded-For is not believed"),
     *("token_invalid", "token_expired", "token_missing", "forbidden", "keys", "handshake"),
-    *("party", "address", "pk-mal-0", "pk-eye", "kim", "4409", "4410", "4000", "1007", "1009"),
+    *("party", "path", "pk-mal-0", "pk-eye", "kim", "4409", "4410", "4000", "1007", "1009"),
 )
+ODD: Final = {
+    "sub": [CANARY],
+    "room": f"{CANARY} {CANARY}",
+    "role": CANARY,
+    "name": [CANARY],
+    "observe": CANARY,
+    "iat": CANARY,
+    "scope": {CANARY: CANARY},
+}
+"""Claims that are none."""
 NOBODY: Final = f"{HOST}:9/{CANARY}?{CANARY}={CANARY}"
 
 
@@ -141,7 +153,9 @@ def be_refused(server: Server) -> list[Peer]:
     forged = token(user="eve", **claims("eve"), key=SECRET[::-1])
     expired = token(user="eve", **claims("eve", exp=1))
     elsewhere = token(user="eve", **claims("eve", room=f"{CANARY}-*"))
-    wrong = (CANARY, "", unknown, forged, expired, elsewhere)
+    odd = [token(user="eve", **claims("eve", **{name: it})) for name, it in ODD.items()]
+    headed = jwt.encode(claims("eve"), SECRET, "HS384", {CANARY: CANARY, "kid": CANARY})
+    wrong = (CANARY, "", unknown, forged, expired, elsewhere, headed, *odd)
     peers = [dial(server, bad, "pk-eve") for bad in wrong]
     peers.append(dial(server, good, "x" * 129))
     peers.append(dial(server, good, "pk-eve", members=CANARY))
@@ -254,4 +268,7 @@ def test_nothing_that_a_client_sent_is_in_the_log_at_any_level(tmp_path: Path) -
         assert not re.search(r"[\w-]{30,}\.[\w-]{10,}", log), "a token"
         assert log.count("connection ended") == len(MISCHIEF) + 4
         assert [expected for expected in TOLD if expected not in log] == []
+        because = {*re.findall(r'because"?[=:]"?([^\s",}]+)', log)}
+        assert because >= {*ODD, "form", "algorithm", "signature", "room"}
+        assert because <= {*get_args(Because)}, "a word of ours, and nothing of a token"
     assert all(json.loads(line)["level"] != "error" for line in logs[1].splitlines())

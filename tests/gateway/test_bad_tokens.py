@@ -12,18 +12,20 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from presence_server.core.errors import Because
 from tests.support.peer import pump
 from tests.support.server import ADMIN_KEY, ROOM, Server, address
-from tests.support.world import SECRET, World
+from tests.support.world import OPTIONS, SECRET, World
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _nothing_else_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level(logging.DEBUG):
         yield
-    assert [record for record in caplog.records if record.name != "websockets.client"] == []
+    said = [it for it in caplog.get_records("call") if it.name != "websockets.client"]
+    assert {record.getMessage() for record in said} <= {"connection refused"}
 
 
 def forge(header: Json, claims: Json, key: str, digest: str = "sha256") -> str:
@@ -61,57 +63,63 @@ def respelt(token: str) -> str:
     return token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
 
 
-INVALID: dict[str, Callable[[World], str]] = {
-    "garbage": lambda _: "garbage",
-    "three dots": lambda _: "...",
-    "not ASCII": lambda _: "ä.ö.ü",
-    "alg none": lambda w: forge({"alg": "none"}, claims(w), ""),
-    "alg none in capitals": lambda w: forge({"alg": "NONE"}, claims(w), SECRET),
-    "HS512": lambda w: forge({"alg": "HS512"}, claims(w), SECRET, "sha512"),
-    "HS256 under a header that says RS256": lambda w: forge({"alg": "RS256"}, claims(w), SECRET),
-    "no algorithm": lambda w: forge({}, claims(w), SECRET),
-    "another secret": lambda w: forge({"alg": "HS256"}, claims(w), SECRET + "x"),
-    "another secret under a header seen before": lambda w: jwt.encode(
+INVALID: dict[tuple[Because, str], Callable[[World], str]] = {
+    ("form", "garbage"): lambda _: "garbage",
+    ("form", "three dots"): lambda _: "...",
+    ("form", "not ASCII"): lambda _: "ä.ö.ü",
+    ("algorithm", "alg none"): lambda w: forge({"alg": "none"}, claims(w), ""),
+    ("algorithm", "alg none in capitals"): lambda w: forge({"alg": "NONE"}, claims(w), SECRET),
+    ("algorithm", "HS512"): lambda w: forge({"alg": "HS512"}, claims(w), SECRET, "sha512"),
+    ("algorithm", "HS256 under a header that says RS256"): lambda w: forge(
+        {"alg": "RS256"}, claims(w), SECRET
+    ),
+    ("algorithm", "no algorithm"): lambda w: forge({}, claims(w), SECRET),
+    ("signature", "another secret"): lambda w: forge({"alg": "HS256"}, claims(w), SECRET + "x"),
+    ("signature", "another secret under a header seen before"): lambda w: jwt.encode(
         claims(w), "x" * 48, algorithm="HS256"
     ),
-    "another's signature": lambda w: (
+    ("signature", "another's signature"): lambda w: (
         w.token("mallory").rpartition(".")[0] + "." + w.token("ann").rpartition(".")[2]
     ),
-    "a signature in another spelling": lambda w: respelt(w.token("mallory")),
-    "no signature under a header seen before": lambda w: (
+    ("form", "a signature in another spelling"): lambda w: respelt(w.token("mallory")),
+    ("signature", "no signature under a header seen before"): lambda w: (
         w.token("mallory").rpartition(".")[0] + "."
     ),
-    "critical header unknown": lambda w: forge(
+    ("form", "critical header unknown"): lambda w: forge(
         {"alg": "HS256", "crit": ["x"], "x": 1}, claims(w), SECRET
     ),
-    "not yet valid": lambda w: w.token("mallory", nbf=int(w.wall()) + 60),
-    "issued in the future": lambda w: w.token("mallory", iat=int(w.wall()) + 60),
-    "exp as a string": lambda w: w.token("mallory", exp=str(int(w.wall()) + 60)),
-    "exp huge": lambda w: w.token("mallory", exp=10**400),
-    "exp beyond the year 9999": lambda w: w.token("mallory", exp=10**12),
-    "exp negative": lambda w: w.token("mallory", exp=-1),
-    "exp boolean": lambda w: w.token("mallory", exp=True),
-    "exp a float": lambda w: w.token("mallory", exp=w.wall() + 60.5),
-    "exp null": lambda w: w.token("mallory", exp=None),
-    "sub empty": lambda w: w.token(""),
-    "sub oversized": lambda w: w.token("x" * 129),
-    "sub oversized in bytes": lambda w: w.token("é" * 65),
-    "sub with a control character": lambda w: w.token("a\x00b"),
-    "sub a number": lambda w: w.token("mallory", sub=7),
-    "room missing": lambda w: w.token("mallory", room=None),
-    "room a number": lambda w: w.token("mallory", room=7),
-    "no rooms": lambda w: w.token("mallory", room=[]),
-    "role unknown": lambda w: w.token("mallory", role="owner"),
-    "observe a string": lambda w: w.token("mallory", observe="true"),
-    "claims are a list": lambda _: forge({"alg": "HS256"}, [1], SECRET),  # type: ignore[arg-type]
+    ("nbf", "not yet valid"): lambda w: w.token("mallory", nbf=int(w.wall()) + 60),
+    ("iat", "issued in the future"): lambda w: w.token("mallory", iat=int(w.wall()) + 60),
+    ("exp", "exp as a string"): lambda w: w.token("mallory", exp=str(int(w.wall()) + 60)),
+    ("form", "exp huge"): lambda w: w.token("mallory", exp=10**400),
+    ("exp", "exp beyond the year 9999"): lambda w: w.token("mallory", exp=10**12),
+    ("exp", "exp negative"): lambda w: w.token("mallory", exp=-1),
+    ("exp", "exp boolean"): lambda w: w.token("mallory", exp=True),
+    ("exp", "exp a float"): lambda w: w.token("mallory", exp=w.wall() + 60.5),
+    ("exp", "exp null"): lambda w: w.token("mallory", exp=None),
+    ("sub", "sub empty"): lambda w: w.token(""),
+    ("sub", "sub oversized"): lambda w: w.token("x" * 129),
+    ("sub", "sub oversized in bytes"): lambda w: w.token("é" * 65),
+    ("sub", "sub with a control character"): lambda w: w.token("a\x00b"),
+    ("sub", "sub a number"): lambda w: w.token("mallory", sub=7),
+    ("room", "room missing"): lambda w: w.token("mallory", room=None),
+    ("room", "room a number"): lambda w: w.token("mallory", room=7),
+    ("room", "no rooms"): lambda w: w.token("mallory", room=[]),
+    ("role", "role unknown"): lambda w: w.token("mallory", role="owner"),
+    ("observe", "observe a string"): lambda w: w.token("mallory", observe="true"),
+    ("form", "claims are a list"): lambda _: forge({"alg": "HS256"}, [1], SECRET),  # type: ignore[arg-type]
 }
 
 
-@pytest.mark.parametrize("case", INVALID)
-def test_an_invalid_token_is_refused(case: str) -> None:
-    world = World()
-    target = address(token=INVALID[case](world))
+@pytest.mark.parametrize(("because", "case"), INVALID)
+def test_an_invalid_token_is_refused_and_only_the_log_says_why(
+    because: Because, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(OPTIONS._replace(log_connections="refused"))
+    target = address(token=INVALID[because, case](world))
     assert refusal(world, target) == (4401, "token_invalid")
+    (line,) = (it.__dict__ for it in caplog.records if it.getMessage() == "connection refused")
+    assert (line["reason"], line["because"]) == ("token_invalid", because)
 
 
 def test_no_token_is_refused() -> None:

@@ -73,9 +73,26 @@ def test_one_that_was_refused_has_its_reason_code_room_and_address(log: Log) -> 
     assert log.lines("connection refused", *fields) == [
         ["token_missing", 4401, ROOM, "192.0.2.1"],
         ["party", 4404, None, "127.0.0.1"],
-        ["address", 4400, None, "127.0.0.1"],
+        ["path", 4400, None, "127.0.0.1"],
         ["token_missing", 4401, ROOM, "127.0.0.1"],
     ]
+
+
+def test_a_page_of_another_site_and_a_token_of_another_room_are_told_apart(log: Log) -> None:
+    here = world("refused", allowed_origins=("https://a.example",))
+    target = f"/parties/presence/{ROOM}?token="
+    here.dial(target + here.token("ann"), headers={"Origin": "https://b.example"})
+    here.dial(target + here.token("ann", room="presence-other"))
+    here.dial(target + here.token("ann", ttl=-60))
+    refuse(here)
+    assert log.lines("connection refused", "reason", "because") == [
+        ["forbidden", "origin"],
+        ["forbidden", "room"],
+        ["token_expired", None],
+        ["token_missing", None],
+    ]
+    counted = here.metrics.refused.labels("forbidden")._value.get()
+    assert counted == 2, "one series for both"
 
 
 def test_each_is_counted_and_told_under_the_same_reason(log: Log) -> None:

@@ -130,6 +130,22 @@ def test_a_key_that_does_not_come_refuses_once_and_for_all() -> None:
     assert world.metrics.refused.labels("token_invalid")._value.get() == 1
 
 
+def test_the_log_says_whether_the_key_is_unknown_or_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world, issuer = started(OLD)
+    options = world.gateway.context.options
+    world.gateway.reconfigure(options._replace(log_connections="refused"))
+    with caplog.at_level("INFO"):
+        waiting = issuer.join("ann", NEW)
+        issuer.publish(OLD)
+        world.settle()
+        others = [issuer.join("bob", SigningKey(kid)) for kid in (None, OLD.kid)]
+    assert [peer.closed for peer in (waiting, *others)] == [REFUSED] * 3
+    told = [it.__dict__["because"] for it in caplog.records]
+    assert told == ["kid", "signature", "signature"]
+
+
 def test_an_endpoint_that_fails_sends_those_who_wait_away_for_now_and_nobody_else() -> None:
     world, issuer = started(OLD)
     ann = issuer.join("ann", NEW)

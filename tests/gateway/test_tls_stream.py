@@ -16,6 +16,7 @@ from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.tls import TlsStream
 from tests.support.certificates import Authority
 from tests.support.loop import FakeLoop
+from tests.support.sealer import HANDSHAKE, KEY_UPDATE, Sealer
 from tests.support.transport import FakeTransport
 
 
@@ -123,6 +124,7 @@ def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, 
 
 
 Make = Callable[..., Far]
+Sealed = tuple[Far, Sealer]
 
 
 @pytest.fixture
@@ -267,6 +269,49 @@ def test_a_record_that_was_tampered_with_cuts_the_connection(make: Make) -> None
     assert far.transport.is_aborted
     assert far.inside.heard == ["made"]
     assert far.failed == []
+
+
+HALF_A_KEY_UPDATE = KEY_UPDATE[:4]
+
+
+@pytest.fixture
+def sealed(contexts: tuple[ssl.SSLContext, ssl.SSLContext], make: Make, tmp_path: Path) -> Sealed:
+    """A client whose records are sealed by hand."""
+    contexts[1].keylog_filename = str(tmp_path / "keys")
+    far = make().open()
+    return far, Sealer(tmp_path / "keys")
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_who_begins_a_handshake_and_leaves_it_there_is_cut_and_harms_no_writer(
+    sealed: Sealed, size: int
+) -> None:
+    far, sealer = sealed
+    far.transport.send(sealer.seal(HALF_A_KEY_UPDATE, HANDSHAKE))
+    assert not far.transport.is_aborted
+    far.stream.write(bytes(size))
+    assert far.transport.is_aborted
+    far.stream.write(b"more")
+
+
+def test_who_updates_keys_without_end_is_cut(sealed: Sealed) -> None:
+    far, sealer = sealed
+    for _ in range(4_000):
+        far.transport.send(sealer.update_keys())
+        if far.transport.is_aborted:
+            break
+    assert far.transport.is_aborted
+
+
+def test_keys_may_be_updated_now_and_then_and_records_be_small_or_large(sealed: Sealed) -> None:
+    far, sealer = sealed
+    for size in [1] * 3_000 + [16_384] * 20:
+        far.transport.send(sealer.seal(bytes(size)))
+    for _ in range(2_000):
+        far.transport.send(sealer.update_keys())
+        far.loop.advance(1)
+    far.transport.send(sealer.seal(b"still here"))
+    assert far.inside.heard[-1] == b"still here"
 
 
 def test_when_it_is_lost_nothing_holds_it(make: Make) -> None:
