@@ -22,11 +22,12 @@ from tests.bench.machine import describe, raise_file_limit, two_cores
 from tests.bench.server import DEFAULT_COMMAND, Server, running
 from tests.bench.tokens import token
 from tests.support.certificates import Authority
-from tests.support.peer import HOST, WOULD_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HOST = "127.0.0.1"
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 ACCEPTED = 500
 WARM = 100
 MEMBERS = 500
