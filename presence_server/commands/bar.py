@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 _EVERY_S: Final = 0.2
 
@@ -29,8 +29,8 @@ class Bar:
         self._progress = Progress(
             *columns, console=Console(stderr=True), transient=True, auto_refresh=False
         )
+        self._task = self._progress.add_task("", visible=False, says="")
         self._phase = ""
-        self._task: TaskID | None = None
         self._drawn_at = 0.0
 
     def __enter__(self) -> Self:
@@ -52,9 +52,8 @@ class Bar:
         now = self._progress.get_time()
         if not self._is_shown or (phase == self._phase and now - self._drawn_at < _EVERY_S):
             return
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(phase, total=total, says=says)
-        self._progress.update(self._task, completed=done)
+        self._progress.update(
+            self._task, description=phase, total=total, completed=done, says=says, visible=True
+        )
         self._phase, self._drawn_at = phase, now
         self._progress.refresh()

@@ -4,41 +4,37 @@ import asyncio
 import secrets
 import signal
 import ssl
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import click
-import httpx
 import msgspec
 import uvloop
 
-from presence_server import tokens
-from presence_server.commands import output
+from presence_server import exit_codes, tokens
+from presence_server.commands import operator, output
 from presence_server.commands.bar import Bar
-from presence_server.commands.signing import file_signer, secret_signer
+from presence_server.commands.lines import lines, notes
+from presence_server.commands.scraping import reading
+from presence_server.commands.signing import KEY_FILE, signer
 from presence_server.commands.text import clean
 from presence_server.descriptors import max_sockets, raise_limit
-from presence_server.gateway.keys import KeyRefused
-from presence_server.load.lines import lines, notes
 from presence_server.load.plan import BadUrl, Member, Plan, Target
 from presence_server.load.reach import CantLoad
+from presence_server.load.readings import Reading
 from presence_server.load.report import Report
 from presence_server.load.run import Run, Scraper, TokenFor
-from presence_server.load.scrape import NoMetrics, Scrape, read_metrics
 from presence_server.load.token_command import TokenCommand
-from presence_server.settings import Settings, SettingsRefused
+from presence_server.settings import Settings
 from presence_server.sources import load
 
-EXIT_INTERRUPTED: Final = 130
 MEMBERS: Final = 50
 """In a room, unless the number of rooms is given."""
 DIALS: Final = 200
 """A second, unless the ramp is given."""
 _MARGIN_S: Final = 600
 """Longer than they last, tokens are valid."""
-_SCRAPE_S: Final = 10.0
 _EPILOG: Final = """\
 Every connection is a user of its own in a room bench-RUN-N, with a new RUN each time: no real room
 is touched, though a webhook is told of these as of any other. It needs a key of the deployment, so
@@ -130,7 +126,8 @@ def _command_line(
     "--key-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="signs the tokens: a private key (PEM or JWK), or a secret  [PRESENCE_JWT_SECRET]",
+    help="signs the tokens: a private key (PEM or JWK), or a secret  [PRESENCE_JWT_SECRET, or else "
+    "PRESENCE_JWT_KEY_FILE]",
 )
 @click.option(
     "--token-command",
@@ -138,7 +135,9 @@ def _command_line(
     callback=_command_line,
     help="prints a token for {user} and {room}; run once for each",
 )
-@click.option("--config", metavar="FILE", type=click.Path(), help="a TOML file with settings")
+@click.option(
+    "--config", metavar="FILE", type=click.Path(readable=False), help="a TOML file with settings"
+)
 @click.option(
     "--ca",
     metavar="FILE",
@@ -180,9 +179,9 @@ def command(
     tls = _trusted(url, ca)
     report = _carry_out(lambda bar: Run(plan, token_for, tls, bar, scraper))
     if report is None:
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     _tell(report, wants_json)
-    return EXIT_INTERRUPTED if report.interrupted else int(not report.ok)
+    return exit_codes.INTERRUPTED if report.interrupted else int(not report.ok)
 
 
 def _check_descriptors(connections: int) -> None:
@@ -196,29 +195,13 @@ def _check_descriptors(connections: int) -> None:
 
 def _signed(ttl_s: int, key_file: Path | None, settings: Settings) -> TokenFor:
     """Tokens that are signed here."""
-    signer = _signer(key_file, settings)
+    key = signer(settings, key_file, ways=f"{KEY_FILE}, or --token-command")
     claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "track": False}
 
     async def token(member: Member) -> str:
-        return tokens.mint(signer, member.user_id, member.room_id, ttl_s, **claims)
+        return tokens.mint(key, member.user_id, member.room_id, ttl_s, **claims)
 
     return token
-
-
-def _signer(key_file: Path | None, settings: Settings) -> tokens.Signer:
-    """The key to sign with; a file named on the command line goes before all settings."""
-    file, secret = key_file or settings.jwt_key_file, settings.jwt_secret
-    try:
-        if key_file is None and secret is not None:
-            return secret_signer(secret.get_secret_value())
-        if file is not None:
-            return file_signer(file)
-    except KeyRefused as refused:
-        raise SettingsRefused(f"jwt key: {refused}") from None
-    raise SettingsRefused(
-        "no key to sign tokens with: set PRESENCE_JWT_SECRET to the deployment's, "
-        "or give --key-file or --token-command"
-    )
 
 
 def _trusted(target: Target, ca: Path | None) -> ssl.SSLContext | None:
@@ -233,24 +216,15 @@ def _trusted(target: Target, ca: Path | None) -> ssl.SSLContext | None:
 
 
 def _scraper(url: str) -> Scraper:
-    """Reads the metrics of an admin listener, which needs no key for them."""
-    verify = ssl.create_default_context() if url.startswith("https:") else False
+    """Reads the metrics of an admin listener."""
+    target = operator.Target(operator.checked(url, "--admin-url"), None)
 
-    async def scrape() -> Scrape:
+    async def scrape() -> Reading:
         try:
-            async with httpx.AsyncClient(
-                verify=verify, trust_env=False, timeout=_SCRAPE_S
-            ) as client:
-                answer = await client.get(f"{url.rstrip('/')}/metrics")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = str(error) or type(error).__name__
-            raise CantLoad(f"--admin-url {url} can't be reached: {why}") from None
-        try:
-            return read_metrics(answer.text, time.monotonic())
-        except NoMetrics:
-            raise CantLoad(
-                f"--admin-url {url} is no admin listener (/metrics answers {answer.status_code})"
-            ) from None
+            async with operator.client(target) as client:
+                return await reading(client)
+        except operator.NoAnswer as error:
+            raise CantLoad(f"--admin-url: {error.message}") from None
 
     return scrape
 

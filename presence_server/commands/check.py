@@ -1,12 +1,12 @@
 """`presence-server check`."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from presence_server import sources
+from presence_server import exit_codes, sources
 from presence_server.commands import output
 from presence_server.commands.checks import addresses, certificate, exposure, keys, limits, reach
 from presence_server.commands.checks.finding import Finding, Subject, failed, ok
@@ -14,13 +14,16 @@ from presence_server.commands.text import plural
 from presence_server.flags import SettingsCommand
 from presence_server.settings import PREFIX
 
-EXIT_FAILED: Final = 1
-EXIT_UNREADABLE: Final = 2
+if TYPE_CHECKING:
+    from rich.table import Table
+
 CHECKS: Final = (
     *(addresses.check, keys.check, reach.check_keys, certificate.check, exposure.check),
     *(limits.check, reach.check_webhook),
 )
 STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+WIDTHS: Final = (7, 14, None)
+"""Of columns on a terminal; the last takes what is left."""
 _EPILOG: Final = """\
 It ends with 0 if nothing failed, with 1 if something did, with 2 if the settings can't be read. Run
 it as the user, in the environment and with the limits of the server.
@@ -41,26 +44,32 @@ def command(wants_json: bool, **given: object) -> int:
     """Look at settings, addresses, keys, certificate, limits of the system and what the server has
     to reach, and say what to do. Takes the settings of `serve`, and changes nothing.
     """
-    found = _look(given)
-    if wants_json:
-        output.tell([output.as_json(_object(found), indent=2)])
-    elif output.is_terminal():
-        _show(found)
-    else:
-        output.tell(map(_line, found))
+    found = _told(_look(given), wants_json)
     if found[0].level == "failed":
-        return EXIT_UNREADABLE
-    return EXIT_FAILED if any(finding.level == "failed" for finding in found) else 0
+        return exit_codes.USAGE
+    return exit_codes.FAILED if any(finding.level == "failed" for finding in found) else 0
 
 
-def _look(given: Mapping[str, object]) -> list[Finding]:
+def _told(findings: Iterable[Finding], wants_json: bool) -> list[Finding]:
+    """Write them; somebody who looks on sees each as soon as it is there."""
+    if output.is_terminal() and not wants_json:
+        return _show(findings)
+    found = [*findings]
+    output.tell([output.as_json(_object(found), indent=2)] if wants_json else map(_line, found))
+    return found
+
+
+def _look(given: Mapping[str, object]) -> Iterator[Finding]:
     """All findings; if the settings can't be had, what is wrong with them and nothing else."""
     faults = sources.faults(given)
     if faults:
         hint = "mend it, then check again: nothing else was looked at"
-        return [failed("settings", fault, hint) for fault in faults]
+        yield from (failed("settings", fault, hint) for fault in faults)
+        return
     subject = Subject(sources.load(given), given)
-    return [_settings(subject), *(finding for check in CHECKS for finding in check(subject))]
+    yield _settings(subject)
+    for check in CHECKS:
+        yield from check(subject)
 
 
 def _settings(subject: Subject) -> Finding:
@@ -85,18 +94,27 @@ def _object(found: list[Finding]) -> object:
     return {"failed": levels["failed"], "warnings": levels["warning"], "findings": listed}
 
 
-def _show(found: list[Finding]) -> None:
+def _show(findings: Iterable[Finding]) -> list[Finding]:
     """A line each, what to do below it, and how it stands altogether."""
+    console, found = output.console(), []
+    for finding in findings:
+        console.print(_row(finding))
+        found.append(finding)
+    levels = Counter(finding.level for finding in found)
+    console.print(f"\n{levels['failed']} failed, {plural(levels['warning'], 'warning')}")
+    return found
+
+
+def _row(finding: Finding) -> "Table":
+    """A table of its own, which need not wait for the next: its columns are as wide as theirs."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    for finding in found:
-        says = Text(finding.says)
-        if finding.hint:
-            says.append(f"\n→ {finding.hint}")
-        table.add_row(Text(finding.level, STYLES[finding.level]), Text(finding.about), says)
-    levels = Counter(finding.level for finding in found)
-    console = output.console()
-    console.print(table)
-    console.print(f"\n{levels['failed']} failed, {plural(levels['warning'], 'warning')}")
+    for width in WIDTHS:
+        table.add_column(width=width)
+    says = Text(finding.says)
+    if finding.hint:
+        says.append(f"\n→ {finding.hint}")
+    table.add_row(Text(finding.level, STYLES[finding.level]), Text(finding.about), says)
+    return table

@@ -10,12 +10,12 @@ from pydantic import SecretStr
 from presence_server.commands import output
 from presence_server.commands.text import clean
 from presence_server.flags import SettingsCommand, sections
-from presence_server.sources import Effective, explain, load
+from presence_server.sources import Effective, explain, file_of, load
 
 TITLES: Final = ("setting", "value", "source")
 _EPILOG: Final = """\
 Secrets are never shown, only that they are set. In a pipe there is a line for each setting, with
-tabs between setting, value and source.
+tabs between setting, value and source; there and in JSON the source is the file's whole path.
 
 \b
 Examples:
@@ -44,7 +44,7 @@ def command(changed: bool, wants_json: bool, **given: object) -> None:
     if wants_json:
         output.tell([output.as_json([*map(_object, settings)], indent=2)])
     elif output.is_terminal():
-        _show({one.name: one for one in settings})
+        _show({one.name: one for one in settings}, file_of(given))
     else:
         rows = ((one.name, shown(one.value), clean(one.source)) for one in settings)
         output.tell(output.tabbed(TITLES, rows))
@@ -72,7 +72,10 @@ def shown(value: object) -> str:
 
 def _without_credentials(url: str) -> str:
     """An address without what may be a password or a key in it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"set ({len(url.encode())} bytes)"
     host = parts.netloc.rpartition("@")[2]
     netloc = f"***@{host}" if "@" in parts.netloc else host
     return urlunsplit(parts._replace(netloc=netloc, query="***" if parts.query else ""))
@@ -86,18 +89,22 @@ def _object(one: Effective) -> dict[str, object]:
     return {"setting": one.name, "value": listed, "source": one.source, "secret": is_secret}
 
 
-def _show(settings: dict[str, Effective]) -> None:
-    """Sections as in the help; what nobody gave is dim."""
+def _show(settings: dict[str, Effective], file: str | None) -> None:
+    """Sections as in the help; what nobody gave is dim. The file's path would fill a column."""
     from rich.text import Text
 
+    console = output.console()
+    if any(one.source == file for one in settings.values()):
+        console.print(Text(f"file: {clean(file)}\n", overflow="fold"))
     table = output.columns(TITLES, (), TITLES[1:])
     for heading, names in _filled(settings):
         table.add_row(output.cell(heading, "bold"))
         for one in map(settings.__getitem__, names):
-            cells = (f"  {one.name}", shown(one.value) or "–", clean(one.source))
+            source = "file" if one.source == file else clean(one.source)
+            cells = (f"  {one.name}", shown(one.value) or "–", source)
             style = "dim" if one.source == "default" else ""
             table.add_row(*(Text(cell, style, overflow="fold") for cell in cells))
-    output.console().print(table)
+    console.print(table)
 
 
 def _filled(settings: dict[str, Effective]) -> Iterator[tuple[str, list[str]]]:

@@ -2,28 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-from presence_server.commands.readings import Between
+from presence_server.load.readings import Between, Reading
 
 Room = Mapping[str, Any]
+REFUSED: Final = "presence_connections_refused_total"
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Rates are per second, times in seconds (None where nothing was measured), sizes in bytes.
 
-    `rooms_refused` says why there are no `biggest` rooms.
+    `rooms_refused` says why there are no `biggest` rooms, `not_ready` why nobody can come in.
+    `refused_lately` counts those of the last `window` seconds, `refused_total` all since the start.
     """
 
     version: str
     started_at: float
+    not_ready: str | None
+    window: float
     connections: int
     max_connections: int
     users: int
     rooms: int
     accepted: float
     refused: dict[str, float]
+    refused_lately: dict[str, int]
+    refused_total: dict[str, int]
     closed: dict[str, float]
     received: float
     sent: float
@@ -49,7 +55,11 @@ class Overview:
 
 
 def overview(
-    last: Between, longer: Between, biggest: Sequence[Room], rooms_refused: str | None = None
+    last: Between,
+    longer: Between,
+    not_ready: str | None,
+    biggest: Sequence[Room],
+    rooms_refused: str | None = None,
 ) -> Overview:
     """The figures of the `last` interval; quantiles are those of a `longer` one, for they need more
     than a few values.
@@ -58,12 +68,16 @@ def overview(
     return Overview(
         version=now.label("presence_build_info", "version"),
         started_at=now.value("process_start_time_seconds"),
+        not_ready=not_ready,
+        window=longer.seconds,
         connections=int(now.value("presence_connections")),
         max_connections=int(now.value("presence_max_connections")),
         users=int(now.value("presence_users")),
         rooms=int(now.value("presence_rooms")),
         accepted=last.rate("presence_connections_accepted_total"),
-        refused=last.rates("presence_connections_refused_total", "reason"),
+        refused=last.rates(REFUSED, "reason"),
+        refused_lately=_counts(longer, REFUSED, "reason"),
+        refused_total=_counts(Between(Reading(0.0, {}), now), REFUSED, "reason"),
         closed=last.rates("presence_closes_total", "code"),
         received=last.rate("presence_messages_received_total"),
         sent=last.rate("presence_messages_sent_total"),
@@ -83,6 +97,12 @@ def overview(
         biggest=biggest,
         rooms_refused=rooms_refused,
     )
+
+
+def _counts(between: Between, name: str, label: str) -> dict[str, int]:
+    """How much each series rose; those that did, the most first."""
+    rates = between.rates(name, label)
+    return {value: round(rate * between.seconds) for value, rate in rates.items()}
 
 
 def _camel(name: str) -> str:

@@ -4,13 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from itertools import compress
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import click
 
-from presence_server.commands import operator, output
+from presence_server.commands import operator, output, shapes
 from presence_server.commands.operator import Target
 from presence_server.commands.text import clean, span
 
@@ -71,13 +70,15 @@ def command(
         raise click.UsageError("ROOM and --user don't go together")
     target = operator.target(url, admin_key, config)
     if user is not None:
-        said = _ask(target, f"/v1/users/{quote(user, safe='')}", {"user": user, "rooms": []})
+        nowhere = {"user": user, "rooms": []}
+        said = _ask(target, f"/v1/users/{quote(user, safe='')}", shapes.Places, nowhere)
         view = View(PLACES, said["rooms"], _place, f"{clean(user)} is in no room")
     elif room is not None:
-        said = _ask(target, f"/v1/rooms/{quote(room, safe='')}", {"room": room, "users": []})
+        empty = {"room": room, "users": []}
+        said = _ask(target, f"/v1/rooms/{quote(room, safe='')}", shapes.Members, empty)
         view = View(USERS, said["users"], _member, f"nobody is in {clean(room)}")
     else:
-        said = _ask(target, "/v1/rooms", {"rooms": []})
+        said = _ask(target, "/v1/rooms", shapes.Rooms, {"rooms": []})
         said["rooms"].sort(key=ORDERS[sort])
         view = View(ROOMS, said["rooms"], _occupancy, "no room has anybody in it")
     shown = view._replace(listed=view.listed[:limit])
@@ -89,6 +90,8 @@ def command(
     else:
         rows = (shown.cells(one, _at) for one in shown.listed)
         output.tell(output.tabbed(shown.titles, rows))
+        if not shown.listed:
+            click.echo(shown.nobody, err=True)
 
 
 class View(NamedTuple):
@@ -100,10 +103,12 @@ class View(NamedTuple):
     nobody: str
 
 
-def _ask(target: Target, path: str, otherwise: dict[str, Any]) -> dict[str, Any]:
+def _ask(
+    target: Target, path: str, page: type[shapes.Page], otherwise: dict[str, Any]
+) -> dict[str, Any]:
     async def ask() -> dict[str, Any]:
         async with operator.client(target) as client:
-            return await operator.query(client, path) or otherwise
+            return await operator.query(client, path, page) or otherwise
 
     return asyncio.run(ask())
 
@@ -147,20 +152,17 @@ def _ago(since: float) -> str:
 
 
 def _show(view: View, hidden: int) -> None:
-    """A line for each, without the columns in which nothing stands."""
+    """A line for each."""
     from presence_server.commands.columns import laid_out
 
     console = output.console()
     if not view.listed:
         console.print(view.nobody)
         return
-    rows = [view.cells(one, _ago) for one in view.listed]
-    filled = [any(column) for column in zip(*rows, strict=True)]
-    titles = [*compress(view.titles, filled)]
     lines = laid_out(
-        [titles, *([*compress(row, filled)] for row in rows)],
-        {at for at, title in enumerate(titles) if title in NUMBERS},
-        {at for at, title in enumerate(titles) if title in FLEXIBLE},
+        [view.titles, *(view.cells(one, _ago) for one in view.listed)],
+        {at for at, title in enumerate(view.titles) if title in NUMBERS},
+        {at for at, title in enumerate(view.titles) if title in FLEXIBLE},
         console.width,
     )
     console.print(next(lines), style="dim", soft_wrap=True)

@@ -100,7 +100,8 @@ def paint(now: Overview, url: str, away: Text | None, height: int) -> Renderable
         figures.add_column(ratio=ratio, min_width=_LABEL if ratio is None else None)
     for one, other in zip(dashboard.left(now), dashboard.right(now), strict=True):
         figures.add_row(*_pair(one), *_pair(other), style=style)
-    lines: list[RenderableType] = [header, away or "", figures]
+    unready = _one_line((dashboard.unready(now), "yellow"))
+    lines: list[RenderableType] = [header, away or unready, figures]
     for name, value, colour in dashboard.wide(now):
         lines.append(_one_line((f"{name:<{_LABEL}}  ", "dim"), (value, colour or style)))
     return Group(*lines, "", *_rooms(now, height - LINES_AROUND, style))

@@ -12,12 +12,42 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from presence_server.commands.forgotten import forgotten
 from presence_server.gateway.key_file import MAX_KEY_FILE, read_key_file
 from presence_server.gateway.keys import MIN_RSA_BITS, PEM, KeyRefused, jwk_key, secret_key
+from presence_server.settings import Settings, SettingsRefused
 from presence_server.tokens import Signer
 
-ONLY_VERIFIES: Final = "public keys only verify: give the private key with --key-file PRIVATE.pem"
+KEY_FILE: Final = "the private key with --key-file PRIVATE.pem"
+ONLY_VERIFIES: Final = f"public keys only verify: give {KEY_FILE}"
+_NONE: Final = "no secret or private key to sign with"
 _KINDS: Final = f"a key to sign with is RSA of {MIN_RSA_BITS} bits or more, P-256 or Ed25519"
+
+
+def signer(
+    settings: Settings, key_file: Path | None, secret: str | None = None, ways: str = KEY_FILE
+) -> Signer:
+    """The key to sign with: a file or a secret of the command line goes before all settings.
+
+    `ways` are other ways than a secret, for who has none.
+
+    Raises:
+        SettingsRefused: if there is none, or it is no good.
+
+    """
+    if secret is None and settings.jwt_secret is not None:
+        secret = settings.jwt_secret.get_secret_value()
+    file = settings.jwt_key_file if key_file is None and secret is None else key_file
+    try:
+        if file is not None:
+            return file_signer(file)
+        if secret is not None:
+            return secret_signer(secret)
+    except KeyRefused as refused:
+        raise SettingsRefused(f"jwt key: {refused}") from None
+    if settings.jwt_public_key is not None or settings.jwks_url is not None:
+        raise SettingsRefused(f"{_NONE}: public keys only verify: give {ways}")
+    raise SettingsRefused(f"{_NONE}: set PRESENCE_JWT_SECRET, or give {ways}{forgotten()}")
 
 
 def secret_signer(secret: str) -> Signer:

@@ -1,6 +1,7 @@
 """Text of strangers, made fit for a terminal, and figures for people. Pure."""
 
 import unicodedata
+from math import inf
 from typing import Final
 
 LONGEST: Final = 300
@@ -61,10 +62,12 @@ def rate(per_second: float) -> str:
     return f"{figure(per_second)}/s"
 
 
-def duration(seconds: float | None) -> str:
-    """A short time; None where nothing was measured."""
+def duration(seconds: float | None, most: float = inf) -> str:
+    """A short time, of which no more is known from `most` on; None where nothing was measured."""
     if seconds is None:
         return "–"
+    if seconds >= most:
+        return f"over {most:g} s"
     if seconds < 0.001:
         return f"{seconds * 1000:.2f} ms"
     if seconds < 1:

@@ -6,11 +6,10 @@ from typing import Final, get_args
 import click
 
 from presence_server import tokens
-from presence_server.commands.signing import ONLY_VERIFIES, file_signer, secret_signer
+from presence_server.commands.signing import signer
 from presence_server.core.errors import TokenRefused
 from presence_server.core.permissions import Role
-from presence_server.gateway.keys import KeyRefused
-from presence_server.settings import Settings, SettingsRefused
+from presence_server.settings import SettingsRefused
 from presence_server.sources import load
 
 _EPILOG: Final = """\
@@ -52,7 +51,9 @@ Examples:
     help="a private key (PEM or JWK: RS256, ES256 or EdDSA, as the key says), or a secret",
 )
 @click.option("--kid", metavar="ID", help="id of the key, where the server has several")
-@click.option("--config", type=click.Path(), metavar="FILE", help="a TOML file with settings")
+@click.option(
+    "--config", type=click.Path(readable=False), metavar="FILE", help="a TOML file with settings"
+)
 def command(
     user: str,
     room: tuple[str, ...],
@@ -69,36 +70,15 @@ def command(
     makes them. One that a server would refuse for what it says is not printed.
     """
     settings = load({"config": config})
-    signer = _signer(settings, jwt_secret, key_file)
+    key = signer(settings, key_file, jwt_secret)
     source = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
     flags = {"observe": observe or None, "anon": anon or None}
     rooms = room[0] if len(room) == 1 else [*room]
     try:
         token = tokens.mint(
-            signer._replace(kid=kid or signer.kid), user, rooms, ttl, **claims, **flags, **source
+            key._replace(kid=kid or key.kid), user, rooms, ttl, **claims, **flags, **source
         )
     except TokenRefused as refused:
         message = f"a server would refuse this token ({refused.fault}): look at its values"
         raise SettingsRefused(message) from None
     click.echo(token)
-
-
-def _signer(settings: Settings, secret: str | None, key_file: Path | None) -> tokens.Signer:
-    """The key to sign with; a file named on the command line goes before all settings."""
-    own = settings.jwt_secret
-    try:
-        if key_file is not None:
-            return file_signer(key_file)
-        if secret is not None:
-            return secret_signer(secret)
-        if own is not None:
-            return secret_signer(own.get_secret_value())
-        if settings.jwt_key_file is not None:
-            return file_signer(settings.jwt_key_file)
-    except KeyRefused as refused:
-        raise SettingsRefused(f"jwt key: {refused}") from None
-    if settings.jwt_public_key is not None or settings.jwks_url is not None:
-        raise SettingsRefused(f"no secret to sign with: {ONLY_VERIFIES}")
-    raise SettingsRefused(
-        "no secret to sign with: set PRESENCE_JWT_SECRET, or give --key-file PRIVATE.pem"
-    )

@@ -11,19 +11,23 @@ from typing import Any, Final, Protocol
 import click
 import httpx
 
-from presence_server.commands import operator, output
+from presence_server.commands import operator, output, shapes
 from presence_server.commands.dashboard import plain
 from presence_server.commands.operator import NoAnswer, Target
 from presence_server.commands.overview import Overview, overview
-from presence_server.commands.readings import Between, Reading, read
+from presence_server.commands.scraping import reading
+from presence_server.load.readings import Between, Reading
 
 WINDOW_S: Final = 30.0
-"""What quantiles are taken over: half a minute has 60 values of the loop's lag."""
+"""What quantiles are taken over, and refusals counted in; the loop's lag has 60 values in it."""
 ROOMS: Final = 10
+_ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""After all of these the terminal is given back; SIGQUIT is Ctrl-\\."""
 _EPILOG: Final = """\
 It asks the admin listener of a server that runs, by the settings or --url; only the rooms need the
-admin key. Quantiles are those of the last 30 seconds, all rates those of the last interval. While
-the server is away it goes on asking. In a pipe, or with --once, it prints one overview and ends.
+admin key. Quantiles are of the last 30 seconds, all rates those of the last interval. What was
+refused is counted by reason too, in the last 30 seconds or else since the start. While the server
+is away it goes on asking. In a pipe, or with --once, it prints one overview and ends.
 
 \b
 Examples:
@@ -136,28 +140,21 @@ class _Watcher:
         """
         before = self._readings[-1] if self._readings else None
         await self._read()
+        not_ready = await operator.not_ready(self._client)
         if before is None:
             return None
         last = Between(before, self._readings[-1])
         longer = Between(self._readings[0], self._readings[-1])
         try:
-            said = await operator.query(self._client, f"/v1/rooms?limit={rooms}")
+            said = await operator.query(self._client, f"/v1/rooms?limit={rooms}", shapes.Rooms)
         except NoAnswer as error:
-            return overview(last, longer, [], error.format_message())
-        return overview(last, longer, said["rooms"][:rooms] if said else [])
+            return overview(last, longer, not_ready, [], error.format_message())
+        return overview(last, longer, not_ready, said["rooms"][:rooms] if said else [])
 
     async def _read(self) -> None:
-        text = await operator.text(self._client, "/metrics")
-        try:
-            reading = read(text, time.monotonic())
-        except ValueError:
-            reading = Reading(0.0, {})
-        if "presence_build_info" not in reading.series:
-            raise NoAnswer(
-                f"{self._client.base_url} has no metrics of a presence server: see --url"
-            )
-        self._readings.append(reading)
-        while self._readings[0].at < reading.at - WINDOW_S and len(self._readings) > 2:
+        now = await reading(self._client)
+        self._readings.append(now)
+        while self._readings[0].at < now.at - WINDOW_S and len(self._readings) > 2:
             self._readings.popleft()
 
 
@@ -191,7 +188,7 @@ async def _live(target: Target, interval: float) -> None:
     from presence_server.commands.screen import Screen
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDS:
         loop.add_signal_handler(number, stop.set)
     screen = Screen(target.url, stop)
     tasks = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from websockets.utils import generate_key
 
+from presence_server.core.close_codes import ABNORMAL, Close
 from presence_server.load import told, wire
 from presence_server.load.account import Account
 from presence_server.load.plan import Member
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from presence_server.load.crowd import Crowd
 
 NORMAL: Final = 1000
-PROTOCOL_ERROR: Final = 1002
-NO_CLOSE: Final = 1006
-"""RFC 6455 §7.1.5: there was no Close."""
 RESYNC: Final = b'{"type":"resync"}'
 
 
@@ -44,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._crowd = crowd
         self._request = request
         self._key = key
-        self._rest = b""
+        self._rest = bytearray()
         self._transport: asyncio.Transport | None = None
 
     @classmethod
@@ -74,7 +72,7 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
-    def abort(self, code: int = NO_CLOSE, why: str = "") -> None:
+    def abort(self, code: int = ABNORMAL, why: str = "") -> None:
         """Cut it; without a reason that is no fault of the server's."""
         if not why:
             self.stage = Stage.CLOSING
@@ -106,29 +104,29 @@ class Connection(asyncio.Protocol):
                     self._events(batch)
                     return
             if self.stage is not Stage.GONE:
-                self._read(self._rest + data)
+                self._rest += data
+                self._read()
         except wire.NotWebSocket as error:
-            self.abort(PROTOCOL_ERROR, str(error))
+            self.abort(Close.PROTOCOL_ERROR, str(error))
 
-    def _read(self, data: bytes) -> None:
-        start = 0
+    def _read(self) -> None:
         if self.stage is Stage.DIALLING:
-            start = wire.end_of_answer(data, self._key)
+            start = wire.end_of_answer(self._rest, self._key)
             if not start:
-                self._rest = data
                 return
             self.stage = Stage.UPGRADED
-            data = data[start:]
-        frames, end = wire.cut(data)
-        self._rest = data[end:]
+            del self._rest[:start]
+        frames, end = wire.cut(self._rest)
+        del self._rest[:end]
+        pings = [payload for first, payload in frames if first == wire.PING]
+        if pings:  # the latest stands for all (RFC 6455, 5.5.3)
+            self._crowd.pings += len(pings)
+            self._write(wire.pong(pings[-1]))
         for first, payload in frames:
             self._frame(first, payload)
 
     def _frame(self, first: int, payload: bytes) -> None:
-        if first == wire.PING:
-            self._crowd.pings += 1
-            self._write(wire.pong(payload))
-        elif first == wire.CLOSE:
+        if first == wire.CLOSE:
             self._closed(*wire.read_close(payload))
         elif first == wire.TEXT and self.stage in (Stage.UPGRADED, Stage.IN):
             self._message(told.read(payload))
@@ -165,10 +163,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
-        self._end(NO_CLOSE, "reset" if isinstance(exc, OSError) else "hung up without a Close")
+        self._end(ABNORMAL, "reset" if isinstance(exc, OSError) else "hung up without a Close")
 
     def _end(self, code: int, reason: str) -> None:
         stage, self.stage = self.stage, Stage.GONE
-        self._rest = b""
+        self._rest.clear()
         if stage is not Stage.GONE:
             self._crowd.ended(self, stage, code, reason)

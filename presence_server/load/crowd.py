@@ -9,7 +9,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, NamedTuple
 
-from presence_server.load.connection import NO_CLOSE, Connection, Stage
+from presence_server.core.close_codes import ABNORMAL
+from presence_server.load.connection import Connection, Stage
 from presence_server.load.pace import Pace
 from presence_server.load.plan import Member, Plan
 from presence_server.load.times import Times
@@ -92,7 +93,7 @@ class Crowd:
             self.inside -= 1
             self.fates[Fate("lost", code, reason)] += 1
         elif stage is not Stage.CLOSING:
-            kind = "refused" if code != NO_CLOSE else "failed"
+            kind = "refused" if code != ABNORMAL else "failed"
             self.fates[Fate(kind, code, reason)] += 1
 
     # How many
@@ -158,11 +159,16 @@ class Crowd:
         updates = Pace(count, self.plan.rate, start, end, self._random)
         cursors = Pace(count, self.plan.cursors, start, end, self._random)
         while (now := self.now()) < end and self.inside and not stop.is_set():
-            for number in updates.due(now):
-                self._update(self.connections[number])
-            for number in cursors.due(now):
-                self._move(self.connections[number])
+            self._take_turns(updates, cursors, now)
             await asyncio.sleep(_TICK_S)
+        if not stop.is_set():
+            self._take_turns(updates, cursors, end)
+
+    def _take_turns(self, updates: Pace, cursors: Pace, now: float) -> None:
+        for number in updates.due(now):
+            self._update(self.connections[number])
+        for number in cursors.due(now):
+            self._move(self.connections[number])
 
     def _update(self, connection: Connection) -> None:
         if connection.stage is Stage.IN:

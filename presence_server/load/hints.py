@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from presence_server.core.close_codes import TABLE, Close
+from presence_server.core.close_codes import ABNORMAL, TABLE, Close
 from presence_server.core.errors import Limit, too_many
 
 _SETTING: Final = {
@@ -27,12 +27,12 @@ _TOKEN: Final = {
     "token_missing": "no token arrived: does a proxy drop the Authorization header?",
 }
 _BY_CODE: Final = {
-    1006: "no Close came: a proxy, a network or a server that died",
-    1012: "the server was stopped or restarted",
-    1001: "the server went away",
-    4403: "look at the token's room, and PRESENCE_ALLOWED_ORIGINS",
-    4404: "is the address right?",
-    4408: "the server cut it: this generator, or the network, was too slow for it",
+    ABNORMAL: "no Close came: a proxy, a network or a server that died",
+    Close.RESTART: "the server was stopped or restarted",
+    Close.GOING_AWAY: "the server went away",
+    Close.FORBIDDEN: "look at the token's room, and PRESENCE_ALLOWED_ORIGINS",
+    Close.NO_SUCH_PARTY: "is the address right?",
+    Close.TIMEOUT: "the server cut it: this generator, or the network, was too slow for it",
 }
 
 

@@ -1,6 +1,5 @@
 """The report of a run, as data: what `--json` prints, and what the lines for people are made of."""
 
-import math
 from collections import Counter
 from ipaddress import ip_address
 from typing import Final, NamedTuple
@@ -10,7 +9,7 @@ from msgspec import Struct
 from presence_server.load.crowd import Crowd
 from presence_server.load.gauge import Gauge
 from presence_server.load.hints import hint
-from presence_server.load.scrape import Scrape
+from presence_server.load.readings import Between, Reading
 from presence_server.load.times import Times
 
 BUSY: Final = 0.85
@@ -18,6 +17,8 @@ BUSY: Final = 0.85
 LATE_S: Final = 0.05
 SHORTEST_S: Final = 1.0
 """What was measured for less says nothing."""
+_CPU: Final = "process_cpu_seconds_total"
+_MEMORY: Final = "process_resident_memory_bytes"
 
 
 class Spread(Struct, rename="camel", frozen=True):
@@ -84,7 +85,7 @@ class Generator(Struct, rename="camel", frozen=True):
 
 
 class Server(Struct, rename="camel", frozen=True):
-    """What the server said of itself; a lag of null is beyond its histogram."""
+    """What the server said of itself; a lag that its histogram ends with may be longer."""
 
     cpu: float
     dialling_cpu: float
@@ -145,7 +146,7 @@ class Course(NamedTuple):
     interrupted: bool
 
 
-def build(crowd: Crowd, course: Course, scrapes: list[Scrape]) -> Report:
+def build(crowd: Crowd, course: Course, readings: list[Reading]) -> Report:
     """The report of a run that is over but for the Closes."""
     ends, told = connections(crowd), deliveries(crowd, course.quiet)
     is_whole = not ends.ended
@@ -167,7 +168,7 @@ def build(crowd: Crowd, course: Course, scrapes: list[Scrape]) -> Report:
         traffic=traffic(course.quiet, course.loaded, course.seconds),
         errors=dict(crowd.errors),
         generator=generator(course),
-        server=server(scrapes),
+        server=server(readings),
     )
 
 
@@ -230,16 +231,16 @@ def generator(course: Course) -> Generator:
     )
 
 
-def server(scrapes: list[Scrape]) -> Server | None:
-    """What the server spent: scrapes from before the dials, after them, and after the load."""
-    if len(scrapes) < 3:
+def server(readings: list[Reading]) -> Server | None:
+    """What the server spent: readings from before the dials, after them, and after the load."""
+    if len(readings) < 3:
         return None
-    empty, before, after = scrapes
-    lag = after.lag_since(before, 99)
+    empty, before, after = readings
+    lag = Between(before, after).quantile("presence_loop_lag_seconds", 0.99)
     return Server(
-        round(after.cpu_since(before), 3),
-        round(before.cpu_since(empty), 3),
-        lag * 1000 if math.isfinite(lag) else None,
-        empty.resident_bytes,
-        after.resident_bytes,
+        round(Between(before, after).rate(_CPU), 3),
+        round(Between(empty, before).rate(_CPU), 3),
+        None if lag is None else round(lag * 1000, 3),
+        int(empty.value(_MEMORY)),
+        int(after.value(_MEMORY)),
     )

@@ -8,28 +8,29 @@ from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 from typing import Final, Protocol
 
+from presence_server.core.close_codes import ABNORMAL, Close
 from presence_server.load.crowd import PATIENCE_S, Crowd
 from presence_server.load.gauge import Gauge
 from presence_server.load.hints import hint
 from presence_server.load.plan import Member, Plan
 from presence_server.load.reach import CantLoad, find_route
+from presence_server.load.readings import Reading
 from presence_server.load.report import Books, Course, Report, build
-from presence_server.load.scrape import Scrape
 
 SETTLE_S: Final = 10.0
 """How long to wait for what is still under way."""
 QUIET_S: Final = 2.0
 """Nothing came for so long: nothing will."""
 _CLOSE_S: Final = 10.0
+_HURRY_S: Final = 2.0
+"""After Ctrl-C: no Close was agreed to for so long, so none will be."""
 _LOOK_S: Final = 0.1
 _CARE_S: Final = 1.0
 _AT_ONCE: Final = 8
 """Tokens that are asked for at the same time."""
-_PROTOCOL: Final = 1002
-_NO_CLOSE: Final = 1006
 
 TokenFor = Callable[[Member], Awaitable[str]]
-Scraper = Callable[[], Awaitable[Scrape]]
+Scraper = Callable[[], Awaitable[Reading]]
 
 
 class Progress(Protocol):
@@ -56,7 +57,7 @@ class Run:
         self._tls = tls
         self._progress = progress
         self._scraper = scraper
-        self._scrapes: list[Scrape] = []
+        self._readings: list[Reading] = []
         self._crowd: Crowd | None = None
 
     @property
@@ -81,11 +82,12 @@ class Run:
         care = asyncio.create_task(_care(crowd))
         try:
             return await self._measure(crowd)
+        except asyncio.CancelledError:
+            self.stop.set()
+            raise
         finally:
             care.cancel()
-            self._progress.show("closing", 0, 1, f"{crowd.open:,} connections")
-            await crowd.close(_CLOSE_S)
-            self._progress.show("closing", 1, 1, "all of them")
+            await self._close(crowd)
 
     async def _measure(self, crowd: Crowd) -> Report:
         first, *others = self._plan.members()
@@ -102,16 +104,34 @@ class Run:
         loaded = Books.of(crowd)
         await self._settle(crowd)
         course = Course(quiet, loaded, dialling, speaking, seconds, self.stop.is_set())
-        return build(crowd, course, self._scrapes)
+        return build(crowd, course, self._readings)
+
+    async def _close(self, crowd: Crowd) -> None:
+        self._progress.show("closing", 0, 1, f"{crowd.open:,} connections")
+        hurry = asyncio.create_task(self._hurry(crowd))
+        try:
+            await crowd.close(_CLOSE_S)
+        finally:
+            hurry.cancel()
+        self._progress.show("closing", 1, 1, "all of them")
+
+    async def _hurry(self, crowd: Crowd) -> None:
+        """Once it is to stop, cut those who do not agree to a Close."""
+        await self.stop.wait()
+        left = -1
+        while left != crowd.open:
+            left = crowd.open
+            await asyncio.sleep(_HURRY_S)
+        crowd.abort()
 
     async def _scrape(self) -> None:
         """Ask the server for its figures; what it can't say later, when it is down, is left out."""
         if self._scraper is None:
             return
         try:
-            self._scrapes.append(await self._scraper())
+            self._readings.append(await self._scraper())
         except CantLoad:
-            if not self._scrapes:
+            if not self._readings:
                 raise
 
     async def _scout(self, crowd: Crowd, member: Member) -> None:
@@ -197,9 +217,9 @@ class Run:
 
 def _refusal(where: str, code: int, reason: str) -> str:
     """Why not even the first connection got in."""
-    if code == _NO_CLOSE:
+    if code == ABNORMAL:
         return f"{where}: {reason}"
-    if code == _PROTOCOL:
+    if code == Close.PROTOCOL_ERROR:
         return f"{where} is no presence server: {reason}"
     said, advice = f"{code} {reason}".rstrip(), hint(code, reason)
     return f"{where} refused the first connection with {said}{': ' if advice else ''}{advice}"

@@ -19,6 +19,10 @@ _MEDIUM: Final = Struct("!H").unpack_from
 _LONG: Final = Struct("!Q").unpack_from
 _END: Final = b"\r\n\r\n"
 _LONGEST_HEAD: Final = 16_384
+LONGEST: Final = 67_108_864
+"""Bytes of a frame: no snapshot is that long."""
+MOST: Final = 10_000
+"""Frames at once, more than a server's fit in what is read at once: it is pings all over."""
 _STATUS: Final = re.compile(rb"HTTP/1\.1 (\d{3})([^\r\n]*)\r\n")
 _ACCEPT: Final = re.compile(rb"\r\nsec-websocket-accept:[ \t]*(\S+)[ \t]*\r\n", re.IGNORECASE)
 
@@ -36,7 +40,7 @@ def request(host: str, target: str, key: str, token: str) -> bytes:
     ).encode()
 
 
-def end_of_answer(data: bytes, key: str) -> int:
+def end_of_answer(data: bytes | bytearray, key: str) -> int:
     """Where the answer to the request with this `key` ends; 0 if it is not all there yet.
 
     Raises:
@@ -57,14 +61,15 @@ def end_of_answer(data: bytes, key: str) -> int:
     return end + len(_END)
 
 
-def cut(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
+def cut(data: bytes | bytearray) -> tuple[list[tuple[int, bytes]], int]:
     """The whole frames at the beginning of `data`: first byte and payload; and where they end.
 
     Raises:
         NotWebSocket: at a frame that this server never sends.
 
     """
-    frames, at, size = [], 0, len(data)
+    frames: list[tuple[int, bytes]] = []
+    at, size = 0, len(data)
     while size - at >= 2:
         first, length = data[at], data[at + 1]
         if first not in _WHOLE or length > 127:
@@ -74,10 +79,14 @@ def cut(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
             break
         if header > 2:
             (length,) = (_MEDIUM if header == 4 else _LONG)(data, at + 2)
+            if length > LONGEST:
+                raise NotWebSocket(f"a frame of {length:,} bytes")
         end = at + header + length
         if end > size:
             break
-        frames.append((first, data[at + header : end]))
+        if len(frames) == MOST:
+            raise NotWebSocket("a flood of frames")
+        frames.append((first, bytes(data[at + header : end])))
         at = end
     return frames, at
 

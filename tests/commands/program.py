@@ -1,11 +1,13 @@
 """The program: as a process in a pipe, on a terminal of its own, or called here to save time."""
 
 import contextlib
+import grp
 import io
+import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
@@ -16,6 +18,12 @@ from tests.clients.python_watch import OnTerminal
 from tests.support.server import ADMIN_KEY, PROGRAM, SECRET, STOP_S, Server, environment
 
 KEYS: Final = {"PRESENCE_JWT_SECRET": SECRET, "PRESENCE_ADMIN_KEY": ADMIN_KEY}
+GROUP: Final = "adm"
+ORDINARY: Final = (
+    *("/usr/bin/unshare", "--user", "--map-user=65532"),
+    f"--map-group={grp.getgrnam(GROUP).gr_gid}",
+)
+"""Runs a program as a user of this group without a right that others have not."""
 ESCAPE: Final = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
 
@@ -31,6 +39,10 @@ class Ran(NamedTuple):
         """Fields between tabs, by line."""
         return [line.split("\t") for line in self.stdout.splitlines()]
 
+    def json(self) -> Any:
+        """Its JSON."""
+        return json.loads(self.stdout)
+
 
 def surroundings(server: Server | None = None, **variables: str) -> dict[str, str]:
     """Keys, and where the admin listener of a server is."""
@@ -38,10 +50,10 @@ def surroundings(server: Server | None = None, **variables: str) -> dict[str, st
     return {**found, **variables}
 
 
-def run(*arguments: str, variables: Mapping[str, str] = KEYS) -> Ran:
-    """Run a command in a pipe, until it ends by itself."""
+def run(*arguments: str, variables: Mapping[str, str] = KEYS, under: Sequence[str] = ()) -> Ran:
+    """Run a command in a pipe, by another one if it is `under` that, until it ends by itself."""
     done = subprocess.run(
-        [PROGRAM, *arguments],
+        [*under, PROGRAM, *arguments],
         env=environment(variables),
         capture_output=True,
         text=True,
@@ -76,11 +88,16 @@ def complaint(*arguments: str, code: int, variables: Mapping[str, str] = KEYS) -
     return ran.stderr
 
 
-def on_terminal(*arguments: str, variables: Mapping[str, str] = KEYS, **size: Any) -> OnTerminal:
+def on_terminal(
+    *arguments: str,
+    variables: Mapping[str, str] = KEYS,
+    under: Sequence[str] = (),
+    **size: Any,
+) -> OnTerminal:
     """A command on a terminal of `columns` by `lines`."""
     known = environment({"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **variables})
     kept = {name: value for name, value in known.items() if name not in ("COLUMNS", "LINES")}
-    return OnTerminal(PROGRAM, *arguments, variables=kept, **size)
+    return OnTerminal(*under, PROGRAM, *arguments, variables=kept, **size)
 
 
 def printed(*arguments: str, columns: int, variables: Mapping[str, str] = KEYS) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from presence_server.settings import Settings
-from tests.commands.program import KEYS, call, complaint, printed, run
+from tests.commands.program import GROUP, KEYS, ORDINARY, call, complaint, printed, run
 from tests.support.server import ADMIN_KEY, SECRET
 
 FLAGS = ("config", "--rate", "7")
@@ -50,6 +50,12 @@ def test_nothing_of_a_secret_is_shown_but_its_size() -> None:
     assert found["jwks_url"] == "https://***@issuer.example/keys?***"
 
 
+def test_what_only_looks_like_an_address_is_not_shown() -> None:
+    ran = call("config", "--jwt-issuer", "http://me:hunter2@[")
+    assert ran.code == 0
+    assert ["jwt_issuer", "set (19 bytes)", "--jwt-issuer"] in ran.rows
+
+
 def test_json_has_values_as_they_are() -> None:
     flags = ("--trusted-proxies", "10.0.0.0/8,::1", "--compression", "--room-size", "5")
     listed = json.loads(call("config", *flags, "--json").stdout)
@@ -78,6 +84,34 @@ def test_on_a_terminal_it_has_headings_and_loses_no_character(columns: int) -> N
     shown = "".join(line[start:].split("  ")[0].strip() for line in lines[row : row + 5])
     assert url in shown
     assert "  rate                 100" in "\n".join(lines)
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_on_a_terminal_the_path_of_the_file_stands_once_above(tmp_path: Path, columns: int) -> None:
+    folder = tmp_path / ("a-long-way-" * 5)
+    folder.mkdir()
+    file = folder / "presence.toml"
+    file.write_text("rate = 1\nburst = 8\n")
+    variables = KEYS | {"PRESENCE_CONFIG": str(file), "PRESENCE_BURST": "9"}
+    lines = printed("config", "--changed", columns=columns, variables=variables)
+    blank = lines.index("")
+    assert "".join(lines[:blank]).replace(" ", "") == f"file:{file}"
+    assert lines[blank + 1].split() == ["setting", "value", "source"]
+    rows = {words[0]: words for words in map(str.split, lines[blank + 2 :]) if words}
+    assert rows["rate"] == ["rate", "1", "file"]
+    assert rows["burst"] == ["burst", "9", "PRESENCE_BURST"]
+
+
+def test_a_file_that_this_user_may_not_read_is_named_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "etc" / "presence.toml"
+    file.parent.mkdir()
+    file.touch()
+    says = f"config: {file}: permission denied: use sudo, or join the group {GROUP}"
+    for closed, was, mode in ((file, 0o644, 0o040), (file.parent, 0o755, 0o050)):
+        closed.chmod(mode)
+        ran = run("config", "--config", str(file), under=ORDINARY)
+        closed.chmod(was)
+        assert (ran.code, ran.stdout, ran.stderr) == (2, "", f"presence-server: {says}\n")
 
 
 def test_settings_that_are_wrong_are_refused() -> None:

@@ -82,7 +82,22 @@ def test_a_user_is_found_in_every_room(server: Server) -> None:
     assert status == "observes"
     said = json.loads(call("rooms", "--user", "ann", "--json", variables=here).stdout)
     assert said["rooms"][0]["entry"]["following"] == "bob"
-    assert call("rooms", "--user", "nobody", variables=here).rows[1:] == []
+    nobody = call("rooms", "--user", "nobody", variables=here)
+    assert (nobody.code, nobody.rows[1:], nobody.stderr) == (0, [], "nobody is in no room\n")
+
+
+def test_where_nobody_is_a_pipe_gets_the_titles_and_a_person_the_reason(server: Server) -> None:
+    ran = call("rooms", "presence-empty", variables=surroundings(server))
+    titles = "user\tname\tpath\tstatus\trole\tsince\tfollowing\n"
+    assert ran == (0, titles, "nobody is in presence-empty\n")
+    assert call("rooms", "presence-empty", "--json", variables=surroundings(server)).stderr == ""
+
+
+@pytest.mark.parametrize("of", [(SMALL,), ("--user", "ann"), ()])
+def test_a_terminal_has_the_columns_of_a_pipe(server: Server, of: tuple[str, ...]) -> None:
+    here = surroundings(server)
+    shown = printed("rooms", *of, columns=80, variables=here)
+    assert shown[0].split() == call("rooms", *of, variables=here).rows[0]
 
 
 def test_json_has_nothing_that_a_terminal_would_act_on(server: Server) -> None:

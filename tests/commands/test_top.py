@@ -4,6 +4,7 @@ import io
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,18 +19,22 @@ from presence_server.commands.overview import Overview
 from presence_server.commands.screen import paint
 from tests.clients.python_watch import ALTERNATE, BACK, CTRL_C, HIDE, SHOW, OnTerminal
 from tests.commands.program import KEYS, call, complaint, on_terminal, run, surroundings
-from tests.support.peer import HOST
-from tests.support.server import PROGRAM, Server, environment, free_port
+from tests.support.peer import HOST, pump
+from tests.support.server import PROGRAM, Server, address, environment, free_port, token
 
 NOW = Overview(
     version="0.1.0",
     started_at=0.0,
+    not_ready=None,
+    window=30.0,
     connections=99_000,
     max_connections=100_000,
     users=98_000,
     rooms=12_345,
     accepted=123.4,
     refused={"room_users": 12.0, "token_expired": 3.5, "address_connections": 0.5},
+    refused_lately={"room_users": 312, "token_expired": 35},
+    refused_total={"room_users": 2_000, "token_expired": 35},
     closed={"1001": 20.0, "4408": 0.5},
     received=123_456.0,
     sent=12_345_678.0,
@@ -79,7 +84,7 @@ def test_a_busy_server_fits_the_screen(columns: int, lines: int) -> None:
     text = "\n".join(shown)
     for part in (
         *("99,000 of 100,000", "12,345", "98,000", "123/s", "p50 0.20 ms, p99 250 ms", "p99 –"),
-        *("16.0/s: room_users 12.0, token_expired 3.5, address_connections 0.5", "97%"),
+        *("16.0/s; 347 in 30 s: room_users 312, token_expired 35; 2,035 since", "97%"),
         *("20.5/s: 1001 20.0, 4408 0.5", "3.0 GiB", "p99 3.1 ms", "q quits"),
     ):
         assert part in text, part
@@ -100,10 +105,24 @@ def test_names_of_rooms_and_reasons_are_text() -> None:
     bad = "\x1b[2J\u202e[red]"
     room = {"room": bad, "members": 1, "connections": 1}
     shown = painted(
-        replace(NOW, biggest=[room], refused={bad: 1.0, "b": 1.0}, version=bad), 140, 40
+        replace(NOW, biggest=[room], refused_lately={bad: 1, "b": 1}, version=bad), 140, 40
     )
     assert all(line.isprintable() for line in shown)
     assert "[red]" in "\n".join(shown)
+
+
+def test_what_was_refused_is_counted_since_the_start_if_nothing_was_lately() -> None:
+    then = replace(NOW, refused={}, refused_lately={}, refused_total={"token_invalid": 9, "tls": 1})
+    assert "refused      0/s; 10 since the start: token_invalid 9, tls 1" in painted(then, 80, 24)
+    never = replace(then, refused_total={})
+    assert "refused      0/s" in painted(never, 80, 24)
+
+
+def test_that_it_is_not_ready_stands_below_the_title() -> None:
+    assert painted(NOW, 80, 24)[1] == ""
+    assert painted(replace(NOW, not_ready="draining"), 80, 24)[1] == "not ready: draining"
+    away = painted(replace(NOW, not_ready="draining"), 80, 24, Text("away"))
+    assert (away[1], len(away)) == ("away", len(painted(NOW, 80, 24)))
 
 
 # On a terminal
@@ -127,6 +146,19 @@ def test_it_shows_what_is_until_a_key_gives_the_terminal_back(
         assert HIDE in seen
         assert "4 of " in seen
         terminal.type(keys)
+        assert terminal.wait_for_end() == 0
+        assert BACK in terminal.seen
+        assert SHOW in terminal.seen
+        assert terminal.is_as_before()
+
+
+@pytest.mark.parametrize("end", [signal.SIGHUP, signal.SIGQUIT])
+def test_what_would_kill_it_gives_the_terminal_back_first(
+    server: Server, end: signal.Signals
+) -> None:
+    with top(server) as terminal:
+        terminal.wait_for("q quits")
+        terminal.process.send_signal(end)
         assert terminal.wait_for_end() == 0
         assert BACK in terminal.seen
         assert SHOW in terminal.seen
@@ -157,9 +189,21 @@ def test_a_server_that_is_not_there_yet_is_waited_for_and_q_still_quits() -> Non
         assert terminal.wait_for_end() == 0
 
 
+SELDOM = """
+import sys
+from presence_server.cli import main
+from presence_server.commands import screen
+screen.LONGEST_S = 3600
+main(sys.argv[2:])
+"""
+"""The program, but it does not paint each second what has not changed."""
+
+
 def test_a_window_that_shrinks_is_painted_anew(server: Server) -> None:
-    here = surroundings(server)
-    with on_terminal("top", "--interval", "3600", variables=here, lines=30) as terminal:
+    here, seldom = surroundings(server), (sys.executable, "-c", SELDOM)
+    with on_terminal(
+        "top", "--interval", "3600", variables=here, under=seldom, lines=30
+    ) as terminal:
         terminal.wait_for("asking ")
         terminal.resize(40, 30)
         terminal.wait_for("asking ")
@@ -207,6 +251,30 @@ def test_json_has_a_line_for_each_interval_until_nobody_reads(server: Server) ->
     assert said["memory"] > 2**20
     assert said["sentBytes"] >= 0
     assert said["roomsRefused"] is None
+    assert said["notReady"] is None
+
+
+def test_refusals_are_counted_by_reason_though_none_comes_just_now() -> None:
+    with Server() as server:
+        here = surroundings(server)
+        elsewhere = token("ann", room="presence-other")
+        peers = [server.dial(address(token=one)) for one in ("x", "x", "x", elsewhere)]
+        pump(peers, lambda: all(peer.closed for peer in peers))
+        lines = run("top", "--once", "--interval", "0.1", variables=here).stdout.splitlines()
+        said = call("top", "--once", "--json", "--interval", "0.1", variables=here).json()
+    assert "refused      0/s; 4 since the start: token_invalid 3, forbidden 1" in lines
+    assert said["refusedTotal"] == {"token_invalid": 3, "forbidden": 1}
+    assert (said["refused"], said["refusedLately"]) == ({}, {})
+
+
+def test_a_server_without_keys_is_said_to_be_not_ready() -> None:
+    nowhere = {"PRESENCE_JWKS_URL": f"http://{HOST}:{free_port()}/keys.json"}
+    with Server(variables=nowhere) as server:
+        here = surroundings(server)
+        shown = run("top", "--once", "--interval", "0.1", variables=here).stdout.splitlines()
+        said = call("top", "--once", "--json", "--interval", "0.1", variables=here).json()
+    assert shown[1] == "not ready: no keys yet"
+    assert said["notReady"] == "no keys yet"
 
 
 def test_without_the_admin_key_there_is_all_but_the_rooms(server: Server) -> None:

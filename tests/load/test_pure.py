@@ -10,10 +10,8 @@ from presence_server.load.account import RESYNC_AGAIN_S, Account
 from presence_server.load.hints import hint
 from presence_server.load.pace import Pace
 from presence_server.load.plan import BadUrl, Member, Plan, Target
-from presence_server.load.scrape import NoMetrics, read_metrics
 from presence_server.load.times import GROWTH, Times
 from presence_server.load.told import Batch
-from presence_server.metrics import Metrics
 
 
 def events(first: int, last: int) -> Batch:
@@ -148,29 +146,3 @@ def test_every_refused_token_has_a_hint_and_what_nobody_knows_has_none() -> None
     for reason in ("token_invalid", "token_expired", "token_missing"):
         assert hint(Close.UNAUTHORIZED, reason)
     assert hint(4999, "whatever") == ""
-
-
-# The server's own figures
-
-
-def test_the_figures_of_our_own_metrics_are_found() -> None:
-    from prometheus_client import generate_latest
-
-    metrics = Metrics()
-    before = read_metrics(generate_latest(metrics.registry).decode(), 10.0)
-    for _ in range(99):
-        metrics.loop_lag_seconds.observe(0.0002)
-    metrics.loop_lag_seconds.observe(0.04)
-    after = read_metrics(generate_latest(metrics.registry).decode(), 12.0)
-    assert after.resident_bytes > 1_000_000
-    assert 0 <= after.cpu_since(before) <= 2
-    assert after.lag_since(before, 99) < after.lag_since(before, 100)
-    metrics.loop_lag_seconds.observe(1e9)
-    beyond = read_metrics(generate_latest(metrics.registry).decode(), 13.0)
-    assert beyond.lag_since(after, 99) == float("inf")
-
-
-@pytest.mark.parametrize("text", ["", "<html>", "presence_rooms 3\n", "a b c\n"])
-def test_what_is_no_metrics_is_refused(text: str) -> None:
-    with pytest.raises(NoMetrics):
-        read_metrics(text, 0.0)

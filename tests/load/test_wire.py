@@ -80,6 +80,18 @@ def test_frames_that_this_server_never_sends_are_refused(first: bytes) -> None:
         wire.cut(first)
 
 
+def test_a_frame_that_no_memory_holds_is_refused_by_its_header() -> None:
+    with pytest.raises(wire.NotWebSocket, match="1,099,511,627,776 bytes"):
+        wire.cut(b"\x81\x7f" + (1 << 40).to_bytes(8, "big"))
+
+
+def test_more_frames_at_once_than_a_server_sends_are_refused() -> None:
+    pings = b"\x89\x00" * wire.MOST
+    assert len(wire.cut(pings)[0]) == wire.MOST
+    with pytest.raises(wire.NotWebSocket, match="flood"):
+        wire.cut(pings + b"\x89\x00")
+
+
 def test_closes_are_read_and_what_is_none_is_a_breach() -> None:
     ours = Frame(Opcode.CLOSE, Close(4429, "room is full").serialize())
     ((first, payload),), _ = wire.cut(ours.serialize(mask=False))

@@ -14,7 +14,6 @@ from presence_server.commands.text import plural
 from presence_server.settings import SettingsRefused
 
 DAY_S: Final = 86_400
-SOON_S: Final = 14 * DAY_S
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -31,7 +30,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     assert certificate is not None  # noqa: S101 - both files are given
     days = plural(int((certificate.expires_at - now) // DAY_S), "day")
-    if certificate.expires_at - now < SOON_S:
+    if certificate.expires_at - now < tls.SOON_S:
         says = f"ends on {certificate.end}, in {days}"
         yield warning("tls_cert", says, f"renew {cert}, then kill -HUP")
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from presence_server.commands.checks.finding import Finding, Subject, failed, ok, warning
+from presence_server.commands.forgotten import forgotten
 from presence_server.commands.text import plural
 from presence_server.gateway.keys import Keys
 from presence_server.keyring import own_keys
@@ -27,7 +28,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     try:
         own_keys(subject.settings)
     except SettingsRefused as refused:
-        hint = "remove those that are no longer used" if given else _MAKE
+        hint = "remove those that are no longer used" if given else f"{_MAKE}{forgotten()}"
         yield failed("keys", str(refused), hint)
 
 

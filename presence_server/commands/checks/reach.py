@@ -13,7 +13,7 @@ from presence_server.commands.checks.finding import Finding, Subject, failed, ok
 from presence_server.commands.hosts import is_loopback
 from presence_server.commands.text import plural
 from presence_server.gateway.jwks import DEADLINE_S, Outcome
-from presence_server.gateway.jwks_client import HttpFetch
+from presence_server.gateway.jwks_client import HttpFetch, PassedOver
 from presence_server.gateway.keys import MAX_KEYS
 from presence_server.keyring import own_keys
 from presence_server.metrics import Metrics
@@ -27,7 +27,12 @@ def check_keys(subject: Subject) -> Iterator[Finding]:
     url = subject.settings.jwks_url
     if url is None:
         return
-    keys = asyncio.run(_fetch(url))
+    passed_over: list[tuple[int, str]] = []
+    keys = asyncio.run(_fetch(url, lambda *told: passed_over.append(told)))
+    for count, why in passed_over:
+        says = f"{plural(count, 'key')} passed over: {why}"
+        hint = f"tokens that they sign are refused: look at what {subject.where('jwks_url')} has"
+        yield warning("jwks_url", says, hint)
     if isinstance(keys, str):
         yield failed("jwks_url", keys, f"see what curl -v gets from {subject.where('jwks_url')}")
         return
@@ -86,9 +91,9 @@ def _plain(subject: Subject, name: str, url: str, danger: str) -> Iterator[Findi
         yield warning(name, f"http: {danger}", f"use https in {subject.where(name)}")
 
 
-async def _fetch(url: str) -> Outcome:
+async def _fetch(url: str, passed_over: PassedOver) -> Outcome:
     done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    HttpFetch(url)(done.set_result)
+    HttpFetch(url, passed_over)(done.set_result)
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await done

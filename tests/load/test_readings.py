@@ -2,7 +2,8 @@
 
 import pytest
 
-from presence_server.commands.readings import Between, read
+from presence_server.commands.text import duration
+from presence_server.load.readings import Between, read
 
 BUCKETS = 'lag_bucket{{le="0.001"}} {}\nlag_bucket{{le="0.01"}} {}\nlag_bucket{{le="+Inf"}} {}\n'
 HEAD = "# TYPE lag histogram\n"
@@ -43,6 +44,13 @@ def test_a_quantile_of_nothing_is_none_and_one_beyond_all_bounds_the_last() -> N
     assert between(same, same).quantile("lag", 0.5) is None
     assert between(same, HEAD + BUCKETS.format(7, 7, 9)).quantile("lag", 0.5) == 0.01
     assert between(same, same).quantile("unknown", 0.5) is None
+
+
+def test_only_a_quantile_beyond_all_bounds_is_said_to_be_over_the_last() -> None:
+    same = HEAD + BUCKETS.format(7, 7, 7)
+    for beyond, says in ((0, "9.9 ms"), (2, "over 0.01 s")):
+        found = between(same, HEAD + BUCKETS.format(7, 105, 105 + beyond)).quantile("lag", 0.99)
+        assert duration(found, 0.01) == says
 
 
 def test_what_is_no_scrape_is_refused() -> None:

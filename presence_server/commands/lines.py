@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from presence_server.commands.text import duration, size
+from presence_server.core.close_codes import ABNORMAL
 from presence_server.load.hints import meaning
 from presence_server.load.report import BUSY, SHORTEST_S, Ended, Generator, Report, Spread
+from presence_server.metrics import MOST_LAG_S
 
 Line = tuple[str, str]
 _NOTED: Final = 0.05
@@ -44,7 +47,7 @@ def _connections(report: Report) -> str:
 
 
 def _ended(ended: Ended) -> str:
-    said = "" if ended.code == 1006 else f" {ended.code}"
+    said = "" if ended.code == ABNORMAL else f" {ended.code}"
     reason = ended.reason or meaning(ended.code)
     advice = f" – {ended.hint}" if ended.hint else ""
     return f"{ended.count:,} {ended.kind}{said}: {reason}{advice}"
@@ -78,7 +81,7 @@ def _received(report: Report) -> str:
 def _server(report: Report) -> str:
     of = report.server
     assert of is not None  # noqa: S101 - for mypy
-    lag = "over 1 s" if of.lag_p99_ms is None else f"at most {_ms(of.lag_p99_ms)}"
+    lag = duration(None if of.lag_p99_ms is None else of.lag_p99_ms / 1000, MOST_LAG_S)
     count = report.connections.connected
     grown = (of.resident_after_bytes - of.resident_before_bytes) / max(1, count)
     memory = f"{size(of.resident_before_bytes)} → {size(of.resident_after_bytes)}"
@@ -105,19 +108,7 @@ def _times(times: Spread) -> str:
 
 
 def _ms(milliseconds: float) -> str:
-    """A time, with as many digits as mean anything."""
-    if milliseconds >= 10_000:
-        return f"{milliseconds / 1000:.1f} s"
-    return f"{milliseconds:,.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
-
-
-def size(count: float) -> str:
-    """A number of bytes."""
-    for unit in ("B", "KiB", "MiB"):
-        if abs(count) < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
+    return duration(milliseconds / 1000)
 
 
 def notes(report: Report) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """What a scrape of /metrics says, and what happened between two of them. Pure."""
 
 from collections.abc import Iterator, Mapping
-from math import inf, isnan
-from typing import NamedTuple
+from math import inf
+from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
+_MOST: Final = 1e20
+"""Nothing counts or measures more."""
 
 
 class Reading(NamedTuple):
@@ -27,18 +29,26 @@ class Reading(NamedTuple):
 
 
 def read(text: str, at: float) -> Reading:
-    """A scrape, in Prometheus' text format.
+    """A scrape, in Prometheus' text format; what is no number, or infinite, is left out.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is none, or has a bucket without a bound.
 
     """
     series: dict[str, dict[Labels, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            labels = tuple(sorted(sample.labels.items()))
-            series.setdefault(sample.name, {})[labels] = float(sample.value)
+            if sample.name.endswith("_bucket"):
+                _check_bound(sample.labels.get("le", ""))
+            labels, value = tuple(sorted(sample.labels.items())), float(sample.value)
+            if abs(value) < _MOST:
+                series.setdefault(sample.name, {})[labels] = value
     return Reading(at, series)
+
+
+def _check_bound(le: str) -> None:
+    if not -_MOST < (bound := float(le)) < _MOST and bound != inf:
+        raise ValueError(f"a bucket's bound is {le!r}")
 
 
 class Between(NamedTuple):
@@ -58,14 +68,15 @@ class Between(NamedTuple):
 
     def rates(self, name: str, label: str) -> dict[str, float]:
         """How much each series rose in a second, by label; those that did, the most first."""
-        found = [(dict(labels)[label], rise) for labels, rise in self._rises(name) if rise > 0]
-        ordered = sorted(found, key=lambda one: (-one[1], one[0]))
-        return {value: rise / self.seconds for value, rise in ordered}
+        rises = [(dict(labels).get(label, ""), rise) for labels, rise in self._rises(name)]
+        ordered = sorted(rises, key=lambda one: (-one[1], one[0]))
+        return {value: rise / self.seconds for value, rise in ordered if rise > 0}
 
     def quantile(self, name: str, q: float) -> float | None:
         """What `q` of the values of a histogram were not above, between its bounds by proportion.
 
-        None if there were no values; the last bound if it is among those above it.
+        None if there were no values; the last bound if, and only if, it is no less than that: how
+        much more nobody knows.
         """
         buckets = sorted(
             (float(dict(labels)["le"]), rise) for labels, rise in self._rises(f"{name}_bucket")
@@ -87,5 +98,4 @@ class Between(NamedTuple):
         before = self.before.series.get(name, {})
         for labels, value in self.after.series.get(name, {}).items():
             rise = value - before.get(labels, 0.0)
-            if not isnan(rise):
-                yield labels, value if rise < 0 else rise
+            yield labels, value if rise < 0 else rise
