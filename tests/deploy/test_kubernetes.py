@@ -186,7 +186,8 @@ def test_the_variables_that_kubernetes_makes_of_services_would_stop_the_server()
         [PROGRAM, "serve"], env=environment(linked), capture_output=True, timeout=20, check=False
     )
     assert done.returncode == 2
-    assert b"unknown setting PRESENCE_SERVER_PORT" in done.stderr
+    assert b"PRESENCE_SERVER_PORT: set by Kubernetes" in done.stderr
+    assert b"enableServiceLinks: false" in done.stderr
 
 
 def test_the_placeholders_of_the_example_are_no_keys(tmp_path: Path) -> None:
