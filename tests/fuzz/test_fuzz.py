@@ -24,7 +24,6 @@ from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.rooms import LiveRoom, Rooms
 from presence_server.gateway.session import Session
 from presence_server.gateway.wire import Wire
-from tests.conftest import PROOF
 from tests.fuzz import handshake as handshakes
 from tests.fuzz import messages
 from tests.fuzz import tokens as claims
@@ -39,7 +38,7 @@ HARNESSES: dict[str, ModuleType] = {
     "tokens": claims,
 }
 CORPUS = sorted((FOLDER / "corpus").glob("*/*"))
-SECONDS = int(os.environ.get("FUZZ_SECONDS", "60" if PROOF else "10"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
 START_S = 240
 """What imports and the corpus may take beside, on a busy machine."""
 
@@ -117,6 +116,7 @@ def test_fuzzing_finds_nothing_new(tmp_path: Path) -> None:
         assert "stat::number_of_executed_units" in outputs[name]
 
 
+@pytest.mark.proof
 def test_a_planted_bug_is_found(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "seed").write_text('{"type":"ping"}')
