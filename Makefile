@@ -25,7 +25,7 @@ test: $(VENV)/.test ## Run every check and every test
 	$(BIN)/pytest -m "alone and not proof"
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not alone and not proof"
 
-proof: $(VENV)/.test ## Prove the tests: put known failures back, fuzz
+proof: $(VENV)/.test ## Prove the tests: put known failures back, fuzz, look for leaks
 	$(BIN)/pytest -m proof
 
 soak: $(VENV)/.test ## Run what takes long at full length

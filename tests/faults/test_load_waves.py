@@ -130,6 +130,7 @@ def overwhelm(server: CountingServer, reading: Sequence[Peer], speaker: Peer) ->
         assert number < MOST, "nobody falls behind"
 
 
+@pytest.mark.proof
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_two_waves_leave_nothing_behind() -> None:
