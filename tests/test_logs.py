@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -436,7 +437,7 @@ def test_libraries_are_heard_from_warnings_on_however_much_we_say() -> None:
     reader, writer = os.pipe()
     try:
         settings = Settings.model_validate({"jwt_secret": SECRET, "log_level": "debug"})
-        with Log(settings, Metrics(), writer) as log:
+        with closing(Log(settings, Metrics(), writer)) as log:
             logging.getLogger("httpcore.http11").debug("canary")
             logging.getLogger("websockets.server").info("canary")
             logging.getLogger("asyncio").warning("a warning")

@@ -7,7 +7,7 @@ thread writes (`outlet`). Nothing here waits for whoever reads stderr.
 import logging
 import sys
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final
 
 from presence_server.logs import crashes
 from presence_server.logs.lines import OURS, JsonLines, TextLines
@@ -35,12 +35,6 @@ class Log:
         self._outlet = Outlet(descriptor, TextLines(), throttle, dropped, repeats)
         logging.getLogger().addHandler(self._outlet)
         self.follow(settings)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def follow(self, settings: Settings) -> None:
         """Log as these settings say."""
