@@ -1,9 +1,8 @@
-"""What a room reports: events that are broadcast, and facts about tabs that are not."""
+"""What a room reports: events that are broadcast, and facts that only listeners are told."""
 
 from presence_server.core.close_codes import LeaveReason
-from presence_server.core.entry import Entry, Place
+from presence_server.core.entry import Entry, Identity, Place
 from presence_server.core.messages import Status
-from presence_server.core.permissions import Role
 from presence_server.core.value import Value
 
 
@@ -39,17 +38,14 @@ class CursorMoved(Value, frozen=True):
 class TabOpened(Value, frozen=True):
     """A connection took a seat. `tab` numbers the seats of a room and survives a takeover."""
 
-    user_id: str
+    identity: Identity
     tab: int
-    role: Role
-    anon: bool
-    track: bool
 
 
 class TabMoved(Value, frozen=True):
     """A tab is at another place, or its status is another."""
 
-    user_id: str
+    identity: Identity
     tab: int
     place: Place
     status: Status
@@ -58,11 +54,38 @@ class TabMoved(Value, frozen=True):
 class TabEnded(Value, frozen=True):
     """A tab gave up its seat."""
 
-    user_id: str
+    identity: Identity
     tab: int
     reason: LeaveReason
 
 
+class TabRenewed(Value, frozen=True):
+    """A tab has a token now that says another role, or otherwise whether to track it."""
+
+    identity: Identity
+    tab: int
+    place: Place
+    status: Status
+
+
+class UserRemoved(Value, frozen=True):
+    """An operator removed a user from the room; there is no `identity` if nobody was there."""
+
+    user_id: str
+    identity: Identity | None
+
+
+class RoomEnded(Value, frozen=True):
+    """An operator ended the room."""
+
+
+class EntryRefused(Value, frozen=True):
+    """Somebody with a valid token for the room was not let in."""
+
+    identity: Identity
+    reason: str
+
+
 Broadcast = Joined | Changed | Left | CursorMoved
-Fact = TabOpened | TabMoved | TabEnded
+Fact = TabOpened | TabMoved | TabEnded | TabRenewed | UserRemoved | RoomEnded | EntryRefused
 Event = Broadcast | Fact

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from presence_server.core.close_codes import LeaveReason
-from presence_server.core.entry import NOWHERE, Entry, Identity, Place, Profile, encode_body
+from presence_server.core.entry import NOWHERE, Entry, Identity, Place
 from presence_server.core.errors import Limit, too_many
 from presence_server.core.events import (
     Changed,
@@ -22,13 +22,14 @@ from presence_server.core.events import (
     TabEnded,
     TabMoved,
     TabOpened,
+    TabRenewed,
 )
 from presence_server.core.messages import Status
 from presence_server.core.permissions import Permission, may
+from presence_server.core.seats import Member, Seat, Tab
 
 MAX_TAKEOVERS: Final = 5
 TAKEOVER_WINDOW_S: Final = 30.0
-NEVER: Final = float("-inf")
 
 
 class RoomLimits(NamedTuple):
@@ -37,71 +38,6 @@ class RoomLimits(NamedTuple):
     members: int
     connections_per_user: int
     connections: int
-
-
-class Seat:
-    """One connection's place in a room. `holder` is whatever the caller wants to find again.
-
-    Seats are compared by identity, never by their ids: after a takeover the old one is vacant, and
-    leaving it changes nothing.
-    """
-
-    __slots__ = ("connection_id", "holder", "identity", "takeovers")
-
-    def __init__(self, holder: object, identity: Identity, connection_id: str) -> None:
-        self.holder = holder
-        self.identity = identity
-        self.connection_id = connection_id
-        self.takeovers: tuple[float, ...] = ()
-
-
-class Tab(Seat):
-    """The seat of a connection that is shown: what it has said."""
-
-    __slots__ = ("cursor", "member", "number", "place", "spoke_at", "status")
-
-    def __init__(
-        self, holder: object, identity: Identity, connection_id: str, member: "Member", number: int
-    ) -> None:
-        super().__init__(holder, identity, connection_id)
-        self.member: Member = member
-        self.number = number
-        self.place: Place | None = None
-        self.status: Status = "online"
-        self.cursor: bytes | None = None
-        self.spoke_at: tuple[float, int] = (NEVER, 0)
-
-    @property
-    def rank(self) -> tuple[bool, bool, tuple[float, int]]:
-        """The greatest stands for the user: located, then online, then the latest to speak."""
-        return (self.place is not None, self.status == "online", self.spoke_at)
-
-    def inherit(self, old: "Tab") -> None:
-        """Take over what `old` has said."""
-        self.place, self.status, self.cursor = old.place, old.status, old.cursor
-        self.spoke_at, self.number = old.spoke_at, old.number
-
-
-class Member:
-    """A user in the room, however many tabs: at least one, of which one stands for the user."""
-
-    __slots__ = ("entry", "joined_at_ms", "profile", "standing", "tabs", "user_id")
-
-    def __init__(self, user_id: str, profile: Profile, joined_at_ms: int) -> None:
-        self.user_id = user_id
-        self.profile = profile
-        self.joined_at_ms = joined_at_ms
-        self.tabs: list[Tab] = []
-        self.standing: Tab
-        self.entry: Entry
-
-    def render(self) -> Entry:
-        """The entry as the standing tab and the latest token make it."""
-        tab = self.standing
-        body = encode_body(
-            self.user_id, self.profile, tab.place or NOWHERE, tab.status, self.joined_at_ms
-        )
-        return Entry(self.user_id, body, tab.cursor)
 
 
 class Admission(NamedTuple):
@@ -146,6 +82,17 @@ class Room:
     def entries(self) -> Iterator[Entry]:
         """The members' entries, first to join first."""
         return (member.entry for member in self._members.values())
+
+    def facts(self) -> list[Event]:
+        """The tabs as they are, told as if each had just been opened and moved."""
+        tabs = (tab for member in self._members.values() for tab in member.tabs)
+        told: list[Event] = []
+        for tab in tabs:
+            told.append(TabOpened(tab.identity, tab.number))
+            if tab.place is not None or tab.status != "online":
+                place = tab.place or NOWHERE
+                told.append(TabMoved(tab.identity, tab.number, place, tab.status))
+        return told
 
     def seats(self, user_id: str | None = None) -> list[Seat]:
         """Every seat of the room, or of one user, observers included.
@@ -202,7 +149,7 @@ class Room:
             return []
         member.tabs.remove(seat)
         self.connections -= 1
-        events: list[Event] = [TabEnded(member.user_id, seat.number, reason)]
+        events: list[Event] = [TabEnded(seat.identity, seat.number, reason)]
         if member.tabs:
             return events + self._settle(member)
         del self._members[member.user_id]
@@ -213,12 +160,12 @@ class Room:
 
     def renew(self, seat: Seat, identity: Identity) -> list[Event]:
         """Put a new token of the same user in force; what it no longer allows is cleared."""
-        seat.identity = identity
+        before, seat.identity = seat.identity, identity
         if not isinstance(seat, Tab):
             return []
         self._strip(seat)
         seat.member.profile = identity.profile
-        return self._settle(seat.member)
+        return [*_renewed(seat, before), *self._settle(seat.member)]
 
     # What a tab says
 
@@ -276,7 +223,7 @@ class Room:
         tab = Tab(holder, identity, connection_id, member, self._tabs_opened)
         member.tabs.append(tab)
         member.profile = profile
-        opened = TabOpened(user_id, tab.number, profile.role, identity.anon, identity.track)
+        opened = TabOpened(identity, tab.number)
         if user_id in self._members:
             return tab, [opened, *self._settle(member)]
         self._members[user_id] = member
@@ -297,7 +244,7 @@ class Room:
         self._strip(tab)
         member.tabs[member.tabs.index(old)] = tab
         member.profile = identity.profile
-        return tab, self._settle(member)
+        return tab, [*_renewed(tab, old.identity), *self._settle(member)]
 
     def _drop_observer(self, seat: Seat) -> None:
         user_id = seat.identity.user_id
@@ -320,7 +267,7 @@ class Room:
         tab.spoke_at = (spoke_at, self._spoken)
 
     def _moved(self, tab: Tab) -> list[Event]:
-        fact = TabMoved(tab.member.user_id, tab.number, tab.place or NOWHERE, tab.status)
+        fact = TabMoved(tab.identity, tab.number, tab.place or NOWHERE, tab.status)
         return [fact, *self._settle(tab.member)]
 
     def _settle(self, member: Member) -> list[Event]:
@@ -333,6 +280,17 @@ class Room:
         member.entry = entry
         self.seq += 1
         return [Changed(entry, self.seq)]
+
+
+def _renewed(tab: Tab, before: Identity) -> list[Event]:
+    """The fact that a tab's token says something else than the one `before`, if it does."""
+    now = tab.identity
+    is_same = (now.profile.role, now.anon, now.track) == (
+        before.profile.role,
+        before.anon,
+        before.track,
+    )
+    return [] if is_same else [TabRenewed(now, tab.number, tab.place or NOWHERE, tab.status)]
 
 
 def _count_takeover(old: Seat, now: float) -> tuple[float, ...]:

@@ -7,7 +7,6 @@ from presence_server.core.claims import Claims
 from presence_server.core.close_codes import Close
 from presence_server.core.errors import KeyUnknown, Refused, TokenRefused
 from presence_server.core.origins import is_allowed
-from presence_server.core.removals import Removals
 from presence_server.gateway.ports import Verifier
 from presence_server.gateway.upgrade import Upgrade
 
@@ -26,12 +25,9 @@ class Ticket(NamedTuple):
 class Door:
     """Checks upgrade requests."""
 
-    def __init__(
-        self, verifier: Verifier, allowed_origins: tuple[str, ...], removals: Removals
-    ) -> None:
+    def __init__(self, verifier: Verifier, allowed_origins: tuple[str, ...]) -> None:
         self._verifier = verifier
         self._allowed_origins = allowed_origins
-        self._removals = removals
 
     def check(self, upgrade: Upgrade, now_s: float) -> Ticket:
         """The ticket of a request.
@@ -50,9 +46,6 @@ class Door:
         claims = self.verify(token, now_s)
         if not claims.covers(address.room_id):
             raise Refused(Close.FORBIDDEN, "token is for another room", because="room")
-        user_id, issued_at = claims.identity.user_id, claims.issued_at
-        if self._removals.refuses(address.room_id, user_id, issued_at):
-            raise Refused(Close.REMOVED, "token is from before a removal")
         return Ticket(address.room_id, address.connection_id, claims, address.counts)
 
     def verify(self, token: str, now_s: float) -> Claims:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from presence_server.core.close_codes import Close
-from presence_server.core.room import Seat
+from presence_server.core.seats import Seat
 from presence_server.gateway.ports import Scheduler
 from presence_server.gateway.rooms import LiveRoom, dismiss
 

@@ -48,7 +48,7 @@ class Gateway:
         self.wheel = Wheel(context.scheduler, context.clocks.monotonic)
         self.rooms = Rooms(context.options.room, self._new_fanout, context.clocks, listeners)
         self._on_empty: Callable[[], object] | None = None
-        self._door = Door(context.verifier, context.options.allowed_origins, self.rooms.removals)
+        self._door = Door(context.verifier, context.options.allowed_origins)
         self._site = Site(handlers or {})
         self.lag = LoopLag()
         self._addresses = Addresses()
@@ -86,7 +86,7 @@ class Gateway:
         """Let other options hold: limits for everybody, the rest for those who come from now on."""
         self.context = self.context._replace(options=options)
         self.rooms.limit(options.room)
-        self._door = Door(self.context.verifier, options.allowed_origins, self.rooms.removals)
+        self._door = Door(self.context.verifier, options.allowed_origins)
 
     def abort(self) -> None:
         """Cut every socket that is still open."""
@@ -149,10 +149,12 @@ class Gateway:
         except KeyUnknown:
             self._check_may_wait(connection)
             raise
-        limit = self._exceeded(connection, ticket)
-        if limit is not None and not self._is_takeover(ticket):
-            raise too_many(limit)
-        session = self._seat(connection, ticket)
+        try:
+            session = self._let_in(connection, ticket)
+        except Refused as refused:
+            why = refused.limit or _REASONS[refused.code]
+            self.rooms.refused(ticket.room_id, ticket.claims.identity, why)
+            raise
         self._addresses.enter(connection)
         self._inside += 1
         self.context.metrics.accepted.inc()
@@ -197,6 +199,17 @@ class Gateway:
         return HOLD_MIN_S + (HOLD_MAX_S - HOLD_MIN_S) * clocks.random()
 
     # How
+
+    def _let_in(self, connection: Connection, ticket: Ticket) -> Session:
+        """Seat a connection whose ticket is good, unless a removal or a limit is in its way."""
+        claims = ticket.claims
+        user_id, issued_at = claims.identity.user_id, claims.issued_at
+        if self.rooms.removals.refuses(ticket.room_id, user_id, issued_at):
+            raise Refused(Close.REMOVED, "token is from before a removal")
+        limit = self._exceeded(connection, ticket)
+        if limit is not None and not self._is_takeover(ticket):
+            raise too_many(limit)
+        return self._seat(connection, ticket)
 
     def _seat(self, connection: Connection, ticket: Ticket) -> Session:
         live = self.rooms.get(ticket.room_id)

@@ -13,9 +13,10 @@ from presence_server.core.claims import Claims
 from presence_server.core.close_codes import Close, LeaveReason
 from presence_server.core.codec import encode_entries
 from presence_server.core.entry import Identity
-from presence_server.core.events import Event
+from presence_server.core.events import EntryRefused, Event, RoomEnded, UserRemoved
 from presence_server.core.removals import Removals
-from presence_server.core.room import Admission, Room, RoomLimits, Seat, Tab
+from presence_server.core.room import Admission, Room, RoomLimits
+from presence_server.core.seats import Seat, Tab
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.ports import Clocks, Listener
 
@@ -78,9 +79,9 @@ class LiveRoom:
     __slots__ = (
         "_census",
         "_clocks",
-        "_listeners",
         "_on_empty",
         "_removals",
+        "_tell",
         "fanout",
         "room",
         "room_id",
@@ -92,7 +93,7 @@ class LiveRoom:
         room: Room,
         fanout: Fanout,
         clocks: Clocks,
-        listeners: Sequence[Listener],
+        tell: Callable[[str, Sequence[Event]], None],
         census: "Census",
         removals: Removals,
         on_empty: Callable[["LiveRoom"], None],
@@ -101,7 +102,7 @@ class LiveRoom:
         self.room = room
         self.fanout = fanout
         self._clocks = clocks
-        self._listeners = listeners
+        self._tell = tell
         self._census = census
         self._removals = removals
         self._on_empty = on_empty
@@ -122,10 +123,7 @@ class LiveRoom:
         if not events:
             return
         self.fanout.publish(events)
-        if self._listeners:
-            now_ms = round(self._clocks.wall() * 1000)
-            for listener in self._listeners:
-                listener.on_events(self.room_id, events, now_ms)
+        self._tell(self.room_id, events)
 
     def leave(self, seat: Seat, reason: LeaveReason) -> None:
         """Give up a seat; call it once for each that was taken, also if another replaced it."""
@@ -180,7 +178,7 @@ class Rooms:
                 room,
                 self._new_fanout(room),
                 self._clocks,
-                self._listeners,
+                self.tell,
                 self.census,
                 self.removals,
                 self._forget,
@@ -221,24 +219,45 @@ class Rooms:
         found = sorted(self._seats_of(user_id), key=lambda one: one[0].room_id)
         return [Whereabouts(live.room_id, len(seats), _entry(seats)) for live, seats in found]
 
+    def facts(self, room_id: str) -> Sequence[Event]:
+        """The tabs of a room as they are, told as if each had just been opened and moved."""
+        live = self._live.get(room_id)
+        return [] if live is None else live.room.facts()
+
+    def refused(self, room_id: str, identity: Identity, reason: str) -> None:
+        """Tell the listeners of one who has a valid token, and was not let in."""
+        self.tell(room_id, [EntryRefused(identity, reason)])
+
+    def tell(self, room_id: str, events: Sequence[Event]) -> None:
+        """Tell the listeners what happened in a room."""
+        if self._listeners:
+            now_ms = round(self._clocks.wall() * 1000)
+            for listener in self._listeners:
+                listener.on_events(room_id, events, now_ms)
+
     # Removing: a token from before it is refused from here on, so also if nobody was there
 
     def remove_user(self, room_id: str, user_id: str) -> int:
         """Close all of a user's connections in a room with 4410; returns how many there were."""
         self.removals.remove_user(room_id, user_id, self._clocks.wall())
         live = self._live.get(room_id)
-        return dismiss(live.room.seats(user_id) if live else [], Close.REMOVED, REMOVED)
+        seats = live.room.seats(user_id) if live else []
+        self.tell(room_id, [UserRemoved(user_id, seats[0].identity if seats else None)])
+        return dismiss(seats, Close.REMOVED, REMOVED)
 
     def remove_everywhere(self, user_id: str) -> int:
         """Close all of a user's connections with 4410; returns how many there were."""
         self.removals.remove_everywhere(user_id, self._clocks.wall())
         found = self._seats_of(user_id)
+        for live, seats in found:
+            self.tell(live.room_id, [UserRemoved(user_id, seats[0].identity)])
         return sum(dismiss(seats, Close.REMOVED, REMOVED) for _, seats in found)
 
     def end(self, room_id: str) -> int:
         """Close every connection of a room with 4410; returns how many there were."""
         self.removals.end(room_id, self._clocks.wall())
         live = self._live.get(room_id)
+        self.tell(room_id, [RoomEnded()])
         return dismiss(live.room.seats() if live else [], Close.REMOVED, "the room was ended")
 
     def live(self) -> Sequence[LiveRoom]:

@@ -14,7 +14,7 @@ from presence_server.core.errors import BadMessage, ErrorCode, KeyUnknown, Token
 from presence_server.core.faults import Faults
 from presence_server.core.permissions import Permission, may
 from presence_server.core.rate import Budget
-from presence_server.core.room import Seat, Tab
+from presence_server.core.seats import Seat, Tab
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
 from presence_server.gateway.ports import NEVER, Clocks, Options, Scheduler, Timer, Verifier

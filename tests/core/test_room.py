@@ -11,7 +11,8 @@ from presence_server.core.entry import Identity, Place, Profile
 from presence_server.core.errors import Refused
 from presence_server.core.events import Changed, CursorMoved, Event, Joined, Left
 from presence_server.core.permissions import Role
-from presence_server.core.room import Room, RoomLimits, Seat, Tab
+from presence_server.core.room import Room, RoomLimits
+from presence_server.core.seats import Seat, Tab
 
 LIMITS = RoomLimits(members=100, connections_per_user=4, connections=1_000)
 

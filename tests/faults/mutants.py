@@ -17,6 +17,7 @@ class Mutant(NamedTuple):
 
 
 ROOM = "presence_server/core/room.py"
+SEATS = "presence_server/core/seats.py"
 FANOUT = "presence_server/gateway/fanout.py"
 DEBTS = "presence_server/gateway/debts.py"
 SESSION = "presence_server/gateway/session.py"
@@ -206,7 +207,7 @@ MUTANTS = [
     ),
     Mutant(
         "a takeover loses the place among the tabs",
-        ROOM,
+        SEATS,
         "        self.spoke_at, self.number = old.spoke_at, old.number\n",
         "        self.number = old.number\n",
         "tests/core/test_room.py::test_a_takeover_inherits_place_status_cursor_and_rank",

@@ -10,7 +10,8 @@ import pytest
 
 from presence_server.core.entry import Identity, Profile
 from presence_server.core.events import Event
-from presence_server.core.room import Room, RoomLimits, Seat
+from presence_server.core.room import Room, RoomLimits
+from presence_server.core.seats import Seat
 from presence_server.gateway import fanout
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.outbox import Outbox

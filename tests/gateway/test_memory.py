@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from websockets.server import ServerProtocol
 
-from presence_server.core.room import Member, Seat
+from presence_server.core.seats import Member, Seat
 from presence_server.gateway.connection import Connection
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.session import Session
