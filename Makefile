@@ -25,13 +25,14 @@ test: $(VENV)/.test ## Run every check and every test
 	$(BIN)/pytest -m "alone and not proof"
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not alone and not proof"
 
-proof: $(VENV)/.test ## Prove the tests: put known failures back, fuzz, look for leaks
-	$(BIN)/pytest -m proof
+proof: $(VENV)/.test ## Run what takes long: put known failures back, fuzz, break things
+	$(BIN)/pytest -m "alone and proof"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone and proof"
 
 soak: $(VENV)/.test ## Run what takes long at full length
 	SOAK=full $(BIN)/pytest -m soak --timeout 3600
 
-bench: $(VENV)/.test ## Measure this machine and print the table
+bench: $(VENV)/.test ## Measure this machine and print the table (history's: tests/bench/README.md)
 	$(BIN)/python -m tests.bench
 
 lint: $(VENV)/.test ## Lint and type-check
@@ -54,7 +55,7 @@ schema: $(VENV)/.test ## Write protocol/schema from the message types
 lock: $(VENV)/.run ## Pin what development, tests and the container use
 	$(BIN)/pip install -q uv
 	$(PIN) --python-version 3.11 --universal --group dev pyproject.toml -o $(LOCK)
-	$(PIN) $(IMAGE) -c $(LOCK) pyproject.toml -o deploy/container/requirements.lock
+	$(PIN) $(IMAGE) --extra postgresql -c $(LOCK) pyproject.toml -o deploy/container/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(PIN) $(IMAGE) -c $(LOCK) - -o deploy/container/build.lock
 
