@@ -49,6 +49,7 @@ _ERRORS: Final = tuple(code.value for code in ErrorCode)
 _CAUSES: Final = ("resync", "behind")
 _REMOVALS: Final = ("user", "room", "everywhere")
 _RESULTS: Final = ("ok", "failed")
+_QUERIES: Final = ("ok", "refused", "timeout", "unavailable", "failed")
 _POSTS: Final = ("ok", "refused", "timeout", "unreachable", "broken")
 
 # A second series beside each, which nothing here reads. (The library does not type it.)
@@ -171,6 +172,7 @@ class Metrics:
         self.webhook_waiting = self._gauge(
             "presence_webhook_waiting", "Events that wait for the webhook now."
         )
+        self._past()
         self.certificate_expiry = self._gauge(
             "presence_certificate_expiry_timestamp_seconds",
             "Unix time at which the certificate ends; 0 without one.",
@@ -180,6 +182,40 @@ class Metrics:
         )
         self.log_repeats = self._counter(
             "presence_log_repeats", "Lines that were not logged because others said the same."
+        )
+
+    def _past(self) -> None:
+        self.history_facts = Tally(
+            "presence_history_facts", "Facts noted for history.", self.registry
+        )
+        self.history_dropped = Tally(
+            "presence_history_dropped",
+            "Facts that history lost because too many waited.",
+            self.registry,
+        )
+        self.history_waiting = self._gauge(
+            "presence_history_waiting", "Facts noted and not in the database yet."
+        )
+        self.history_waiting_bytes = self._gauge(
+            "presence_history_waiting_bytes", "Bytes of them, of those that are packed."
+        )
+        self.history_lag = self._gauge(
+            "presence_history_lag_seconds", "Age of the oldest of them; 0 if there is none."
+        )
+        self.history_up = self._gauge(
+            "presence_history_up", "1 while the database takes what is noted, else 0."
+        )
+        self.history_commits = self._counter(
+            "presence_history_commits",
+            "Transactions with the database, by result.",
+            "result",
+            _RESULTS,
+        )
+        self.history_restarts = self._counter(
+            "presence_history_restarts", "Times that the recorder had to be started again."
+        )
+        self.history_queries = self._counter(
+            "presence_history_queries", "Questions to history, by result.", "result", _QUERIES
         )
 
     def watch(

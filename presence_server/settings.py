@@ -29,6 +29,8 @@ from presence_server.core.origins import ANY
 
 _ORIGIN = re.compile(r"https?://(\*\.)?[^\s/*?#@]+")
 
+_DATABASE = re.compile(r"sqlite:///(?!:memory:)[^?#\0]+\Z|postgresql://[^\0]+\Z")
+
 PREFIX: Final = "PRESENCE_"
 SECTIONS: Final = {
     "config": "Where it listens",
@@ -36,6 +38,7 @@ SECTIONS: Final = {
     "ping_interval": "Times",
     "message_size": "Limits",
     "webhook_url": "Webhook",
+    "history": "History",
     "log_level": "Log",
 }
 """Headings for people, by the first setting under each."""
@@ -59,6 +62,7 @@ def _split(value: object) -> object:
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
@@ -196,6 +200,30 @@ class Settings(BaseSettings):
     webhook_debounce: float = Field(
         3, ge=0, le=600, description="seconds a change must last to be posted"
     )
+    history: SecretStr | None = Field(
+        None,
+        description="database that records who viewed what, e.g. sqlite:///presence.db or "
+        "postgresql://user@host/name",
+    )
+    history_ledger_days: Days = Field(90, description="days that single viewings are kept")
+    history_activity_days: Days = Field(
+        400, description="days after the last of it that activity and a user's counts are kept"
+    )
+    history_half_life: Days = Field(
+        7, description="days after which a view counts half in the trend"
+    )
+    history_session_idle: float = Field(
+        24, gt=0, le=8_760, description="hours that a room is empty before its session is closed"
+    )
+    history_guest_key: Literal["day", "month", "off"] = Field(
+        "month", description="how often guests get new pseudonyms: day, month, or off for never"
+    )
+    history_buffer: int = Field(
+        67_108_864,
+        ge=1_048_576,
+        le=1_073_741_824,
+        description="bytes that wait while the database does not take them",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged: debug, info, warning or error, and what is worse"
@@ -218,6 +246,10 @@ class Settings(BaseSettings):
     def _check_together(self) -> "Settings":
         faults = _too_short("ADMIN_KEY", self.admin_key, MIN_ADMIN_KEY)
         faults += _too_short("WEBHOOK_SECRET", self.webhook_secret, MIN_WEBHOOK_SECRET)
+        if self.history is not None and not _DATABASE.match(self.history.get_secret_value()):
+            faults.append(
+                "PRESENCE_HISTORY is no sqlite:///file or postgresql://user@host/name address"
+            )
         if self.webhook_url is not None and self.webhook_secret is None:
             faults.append("PRESENCE_WEBHOOK_URL needs PRESENCE_WEBHOOK_SECRET to sign with")
         if (self.tls_cert is None) is not (self.tls_key is None):

@@ -26,6 +26,8 @@ SERIES = {
     "presence_jwks_fetches": {"ok", "failed"},
     "presence_reloads": {"ok", "failed"},
     "presence_webhook_posts": {*Result},
+    "presence_history_commits": {"ok", "failed"},
+    "presence_history_queries": {"ok", "refused", "timeout", "unavailable", "failed"},
 }
 
 

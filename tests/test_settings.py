@@ -106,12 +106,19 @@ def test_every_setting_can_be_given_in_each_of_the_three_ways(source: Source) ->
         "webhook_debounce": "1.5",
         "tls_cert": "cert.pem",
         "tls_key": "key.pem",
+        "history": "postgresql://presence:secret@db.example/presence",
+        "history_ledger_days": "3",
+        "history_activity_days": "3",
+        "history_half_life": "3",
+        "history_session_idle": "1.5",
+        "history_guest_key": "day",
+        "history_buffer": "2000000",
         "log_level": "error",
         "log_format": "json",
         "log_connections": "all",
     }
     left_out = {"config", "jwt_public_key"}
-    assert set(given) >= set(Settings.model_fields) - left_out - OPTIONAL
+    assert set(given) >= set(Settings.model_fields) - left_out
     flags = [
         word
         for name, value in given.items()
@@ -127,10 +134,6 @@ def test_every_setting_can_be_given_in_each_of_the_three_ways(source: Source) ->
     assert by_flags.allowed_origins == ("https://a.example", "https://*.b.example")
     defaults = Settings.model_construct()
     assert all(getattr(by_flags, name) != getattr(defaults, name) for name in given)
-
-
-OPTIONAL = {name for name in Settings.model_fields if name.startswith("history")}
-"""Settings of parts that this page does not know; their own tests do."""
 
 
 def flag(name: str) -> str:
@@ -286,6 +289,15 @@ def test_an_address_in_place_of_a_port_is_an_orchestrators(source: Source, name:
         ("rate", "inf"),
         ("burst", "0"),
         ("admin_key", "fifteen bytes.."),
+        ("history", "sqlite://"),
+        ("history", "sqlite:///:memory:"),
+        ("history", "sqlite:///presence.db?mode=ro"),
+        ("history", "mysql://db.example/presence"),
+        ("history_ledger_days", "0"),
+        ("history_half_life", "1.5"),
+        ("history_session_idle", "0"),
+        ("history_guest_key", "year"),
+        ("history_buffer", "1000"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(source: Source, name: str, value: str) -> None:
