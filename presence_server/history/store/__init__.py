@@ -1,0 +1,1 @@
+"""The rows and how they change: schema, transactions, retention, erasure, check."""
