@@ -1,0 +1,1 @@
+"""The questions over HTTP, in the recorder process."""
