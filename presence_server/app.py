@@ -9,8 +9,8 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -18,14 +18,14 @@ from presence_server import __version__, descriptors, logs
 from presence_server.admin.app import create_app
 from presence_server.admin.ports import Ports
 from presence_server.admin.server import AdminServer
+from presence_server.capacity import options
 from presence_server.core.claims import Claims
 from presence_server.core.errors import KeyUnknown
-from presence_server.core.room import RoomLimits
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
 from presence_server.gateway.lag import LoopLag
 from presence_server.gateway.listener import listen, serve, url
-from presence_server.gateway.ports import Clocks, Options
+from presence_server.gateway.ports import Clocks, Listener, Options
 from presence_server.gateway.session import Context
 from presence_server.keyring import Keyring
 from presence_server.logs import life
@@ -39,11 +39,16 @@ from presence_server.webhook.errors import WebhookRefused
 from presence_server.webhook.webhook import Clocks as WebhookClocks
 from presence_server.webhook.webhook import Webhook
 
+if TYPE_CHECKING:
+    from presence_server.history.build import History
+
 LAG_INTERVAL_S: Final = 0.5
 LAST_ANSWERS_S: Final = 1.0
 """How long it waits for requests of operators after that."""
 LAST_POSTS_S: Final = 2.0
-"""How long a stopping server waits for the webhook's target, when all else is done."""
+"""How long a stopping server waits for the webhook's target, when everybody is gone."""
+LAST_COMMIT_S: Final = 3.0
+"""And for history's database."""
 
 CLOCKS: Final = Clocks(
     monotonic=time.monotonic,
@@ -54,39 +59,11 @@ CLOCKS: Final = Clocks(
 )
 
 
-def options(settings: Settings, sockets: int) -> Options:
-    """What of the settings concerns the gateway, where so many sockets can be open.
-
-    The tenth that is left beyond the connections is for those that are on their way in or out.
-    """
-    return Options(
-        room=RoomLimits(settings.room_size, settings.user_connections, settings.room_connections),
-        max_connections=min(settings.max_connections, max(1, sockets * 9 // 10)),
-        max_sockets=sockets,
-        user_total=settings.user_total,
-        address_connections=settings.address_connections,
-        address_attempts=settings.address_attempts,
-        trusted_proxies=settings.trusted_proxies,
-        overload_lag=settings.overload_lag,
-        max_message=settings.message_size,
-        buffer_limit=settings.buffer_limit,
-        ping_interval=settings.ping_interval,
-        pong_timeout=settings.pong_timeout,
-        handshake_timeout=settings.handshake_timeout,
-        close_timeout=settings.close_timeout,
-        leave_grace=settings.leave_grace,
-        rate=settings.rate,
-        burst=settings.burst,
-        allowed_origins=settings.allowed_origins,
-        compression=settings.compression,
-        log_connections=settings.log_connections,
-    )
-
-
 def longest_end(settings: Settings) -> float:
     """Seconds in which a server that was told to stop has ended, whatever its clients do."""
     posts = 0.0 if settings.webhook_url is None else LAST_POSTS_S
-    return settings.drain_seconds + settings.close_timeout + posts + LAST_ANSWERS_S
+    commit = 0.0 if settings.history is None else LAST_COMMIT_S
+    return settings.drain_seconds + settings.close_timeout + posts + commit + LAST_ANSWERS_S
 
 
 def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
@@ -107,6 +84,31 @@ def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
         return build(settings.webhook_url, secret, settings.webhook_debounce, clocks, metrics)
     except WebhookRefused as refused:
         raise SettingsRefused(f"webhook: {refused}") from None
+
+
+def history(settings: Settings, metrics: Metrics) -> "History | None":
+    """History, if there is a database for it. Call it in the loop, and close it.
+
+    Raises:
+        SettingsRefused: if the driver of the database is missing.
+
+    """
+    if settings.history is None:
+        return None
+    from presence_server.history.build import build  # likewise
+
+    return build(settings, CLOCKS.random, metrics)
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Have this done beside, as long as the context lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _status(gateway: Gateway) -> str:
@@ -144,38 +146,13 @@ class App:
             OSError: if an address can't be had.
 
         """
-        settings = self._settings
         loop = asyncio.get_running_loop()
-        self._log = logs.configure(settings, self._metrics)
+        self._log = logs.configure(self._settings, self._metrics)
         loop.set_exception_handler(in_loop)
-        self._keyring = Keyring(settings, CLOCKS, self._metrics)
-        verifier = self._keyring.verifier
-        self._tls = Tls(settings, CLOCKS.wall, self._metrics)
-        with (
-            contextlib.closing(self._manager),
-            contextlib.closing(listen(settings.host, settings.port)) as public,
-            contextlib.closing(listen(settings.admin_host, settings.admin_port)) as private,
-        ):
-            context = Context(self._options(), CLOCKS, loop, verifier, self._metrics)
-            listeners = [] if self._webhook is None else [self._webhook]
-            gateway = Gateway(context, self._handlers, listeners)
-            factory = self._tls.factory(gateway.connection, loop, gateway.not_secured)
-            servers = await serve(loop, factory, public)
-            admin = AdminServer(create_app(self._ports(gateway), self._admin_key))
-            admin_task = asyncio.create_task(admin.serve_on(private))
-            lag_task = asyncio.create_task(self._watch_lag(gateway.lag))
-            beat_task = asyncio.create_task(self._keep_told(gateway))
-            if self._webhook is not None:
-                self._webhook.start()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stop)
-            loop.add_signal_handler(signal.SIGHUP, self._hang_up, gateway)
-            gc.freeze()
-            announce(self._address(public, private))
-            keys, most = len(verifier), context.options.max_connections
-            life.started(public, private, keys, self._tls.until, most, self._descriptors)
-            life.useless(settings)
-            self._manager.ready(_status(gateway))
+        self._keyring = Keyring(self._settings, CLOCKS, self._metrics)
+        self._tls = Tls(self._settings, CLOCKS.wall, self._metrics)
+        async with contextlib.AsyncExitStack() as parts:
+            gateway, servers = await self._start(parts, announce)
             await self._stopping.wait()
             began = time.monotonic()
             life.draining(len(gateway))
@@ -183,12 +160,51 @@ class App:
             for server in servers:
                 server.close()
             cut = await self._drain(gateway)
-            lag_task.cancel()
-            beat_task.cancel()
-            self._keyring.close()
-            admin.stop()
-            await asyncio.gather(admin_task, lag_task, beat_task, return_exceptions=True)
-            life.stopped(time.monotonic() - began, cut)
+        life.stopped(time.monotonic() - began, cut)
+
+    async def _start(
+        self, parts: contextlib.AsyncExitStack, announce: Callable[[str], None]
+    ) -> tuple[Gateway, Sequence[asyncio.Server]]:
+        """Start all parts in this order; they are stopped in the reverse one."""
+        settings = self._settings
+        loop, enter = asyncio.get_running_loop(), parts.enter_context
+        enter(contextlib.closing(self._manager))
+        past = history(settings, self._metrics)
+        if past is not None:
+            enter(contextlib.closing(past))
+        public = enter(contextlib.closing(listen(settings.host, settings.port)))
+        private = enter(contextlib.closing(listen(settings.admin_host, settings.admin_port)))
+        context = Context(self._options(), CLOCKS, loop, self._keyring.verifier, self._metrics)
+        gateway = Gateway(context, self._handlers, self._listeners(past))
+        factory = self._tls.factory(gateway.connection, loop, gateway.not_secured)
+        servers = await serve(loop, factory, public)
+        app = create_app(self._ports(gateway, past), self._admin_key)
+        await parts.enter_async_context(AdminServer(app).serving(private))
+        enter(contextlib.closing(self._keyring))
+        await parts.enter_async_context(_running(self._watch_lag(gateway.lag)))
+        await parts.enter_async_context(_running(self._keep_told(gateway)))
+        if past is not None:
+            await parts.enter_async_context(past.recording(gateway.rooms, LAST_COMMIT_S))
+        if self._webhook is not None:
+            await parts.enter_async_context(self._webhook.posting(LAST_POSTS_S))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up, gateway)
+        gc.freeze()
+        announce(self._address(public, private))
+        self._tell_started(public, private, context.options.max_connections)
+        self._manager.ready(_status(gateway))
+        return gateway, servers
+
+    def _listeners(self, past: "History | None") -> Sequence[Listener]:
+        """Those who are told what happens in the rooms."""
+        found: list[Listener] = [] if self._webhook is None else [self._webhook]
+        return found if past is None else [*found, past.recorder]
+
+    def _tell_started(self, public: socket.socket, private: socket.socket, most: int) -> None:
+        keys, until = len(self._keyring.verifier), self._tls.until
+        life.started(public, private, keys, until, most, self._descriptors)
+        life.useless(self._settings)
 
     def _options(self) -> Options:
         """The gateway's options; says so where the system allows less than the settings."""
@@ -260,7 +276,7 @@ class App:
             return "draining"
         return None if self._keyring.has_keys else "no keys yet"
 
-    def _ports(self, gateway: Gateway) -> Ports:
+    def _ports(self, gateway: Gateway, past: "History | None") -> Ports:
         return Ports(
             rooms=gateway.rooms,
             verify=self._verify,
@@ -268,6 +284,7 @@ class App:
             registry=self._metrics.registry,
             count_removal=lambda kind: self._metrics.removals.labels(kind).inc(),
             not_ready=self._not_ready,
+            history=None if past is None else past.ask,
         )
 
     async def _drain(self, gateway: Gateway) -> int:
@@ -282,8 +299,6 @@ class App:
         cut = len(gateway)
         gateway.abort()
         await asyncio.sleep(0)
-        if self._webhook is not None:
-            await self._webhook.stop(LAST_POSTS_S)
         return cut
 
     async def _keep_told(self, gateway: Gateway) -> None:

@@ -1,8 +1,8 @@
 """Who may ask what: the admin key everything, an operator's token its own rooms."""
 
 import hmac
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
 
 from presence_server.admin.answers import Denied
 from presence_server.core.claims import Claims
@@ -17,6 +17,9 @@ Verify = Callable[[str], Awaitable[Claims]]
 
 Refuses = Callable[[str, str, float | None], bool]
 """Whether a room is closed to a user's token that was issued at this time, after a removal."""
+
+EVERY_ROOM: Final = "*"
+"""What a token says that is for all of them."""
 
 
 class Grant(NamedTuple):
@@ -50,6 +53,17 @@ class Grant(NamedTuple):
         if self.claims is not None:
             raise Denied(403, "forbidden", "the admin key is needed")
 
+    def require_all_rooms(self) -> None:
+        """See that it is good for every room.
+
+        Raises:
+            Denied: 403 if not.
+
+        """
+        if self.claims is not None and EVERY_ROOM not in self.claims.rooms:
+            raise Denied(403, "forbidden", "the token is for some rooms only: name one")
+        self.require(EVERY_ROOM)
+
     def _objection(self, room_id: str) -> Denied | None:
         claims = self.claims
         if claims is None:
@@ -76,18 +90,34 @@ class Access:
             Denied: if nothing.
 
         """
+        grant = await self._identify(authorization)
+        if grant.claims is not None and not may(grant.claims.identity.profile.role, permission):
+            raise Denied(403, "forbidden", "an operator's token is needed")
+        return grant
+
+    async def check_scope(self, authorization: str | None, scopes: Sequence[str]) -> Grant:
+        """What the bearer may do; a token has to have one of these `scopes`, whatever its role.
+
+        Raises:
+            Denied: if nothing.
+
+        """
+        grant = await self._identify(authorization)
+        if grant.claims is not None and grant.claims.scopes.isdisjoint(scopes):
+            raise Denied(403, "forbidden", f"a token with the scope {scopes[0]} is needed")
+        return grant
+
+    async def _identify(self, authorization: str | None) -> Grant:
         scheme, _, credential = (authorization or "").partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
-            raise Denied(401, "token_missing", "send the admin key or an operator's token")
+            raise Denied(401, "token_missing", "send the admin key, or a token that may")
         if self._is_admin_key(credential):
             return Grant(None, self._refuses)
         try:
             claims = await self._verify(credential)
         except TokenRefused as refusal:
             raise Denied(401, refusal.fault, "not the admin key, not a valid token") from None
-        if not may(claims.identity.profile.role, permission):
-            raise Denied(403, "forbidden", "an operator's token is needed")
         return Grant(claims, self._refuses)
 
     def _is_admin_key(self, credential: str) -> bool:

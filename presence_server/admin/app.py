@@ -11,7 +11,9 @@ from starlette.routing import Route
 
 from presence_server.admin.access import Access, AdminKey
 from presence_server.admin.answers import Denied, denied, failure, http_error
+from presence_server.admin.history import History
 from presence_server.admin.moderation import Moderation
+from presence_server.admin.pages import pages
 from presence_server.admin.parameters import RawPaths
 from presence_server.admin.ports import Ports
 from presence_server.admin.probes import Probes
@@ -26,6 +28,7 @@ def create_app(ports: Ports, admin_key: AdminKey) -> Starlette:
     probes = Probes(ports.registry, ports.not_ready)
     queries = Queries(ports.rooms, access)
     moderation = Moderation(ports, access)
+    history = History(ports.history, access)
     app = Starlette(
         routes=[
             Route("/metrics", probes.metrics),
@@ -35,6 +38,8 @@ def create_app(ports: Ports, admin_key: AdminKey) -> Starlette:
             _route("/v1/rooms/{room}", queries.show_room, moderation.end_room),
             _route("/v1/rooms/{room}/users/{user}", None, moderation.remove_user),
             _route("/v1/users/{user}", queries.show_user, moderation.remove_everywhere),
+            Route("/v1/history/{question:path}", history),
+            *(pages() if ports.history else ()),
         ],
         middleware=[Middleware(RawPaths)],
         exception_handlers={Denied: denied, HTTPException: http_error, Exception: failure},

@@ -36,7 +36,7 @@ def room_of(request: Request) -> str:
         Denied: 400 if it can't be one.
 
     """
-    return _check_room(_decode(request.path_params["room"]))
+    return check_room(_decode(request.path_params["room"]))
 
 
 def user_of(request: Request) -> str:
@@ -65,7 +65,7 @@ def rooms_of(request: Request) -> list[str] | None:
     ids = [room_id for given in lists if given for room_id in given.split(",")]
     if len(ids) > MAX_IDS:
         raise Denied(400, "too_many_ids", f"at most {MAX_IDS:,} ids at once")
-    return [*dict.fromkeys(map(_check_room, ids))]
+    return [*dict.fromkeys(map(check_room, ids))]
 
 
 def limit_of(request: Request) -> int | None:
@@ -83,15 +83,21 @@ def limit_of(request: Request) -> int | None:
     return int(limit)
 
 
+def check_room(room_id: str) -> str:
+    """A room's id as it was given.
+
+    Raises:
+        Denied: 400 if it can't be one.
+
+    """
+    if not text.is_room_id(room_id):
+        raise Denied(400, "bad_room", "a room's id has 1-128 characters of A-Z a-z 0-9 . _ : ~ -")
+    return room_id
+
+
 def _decode(part: str) -> str:
     """Percent-decode once (RFC 3986 §2.1); what isn't UTF-8 is no id."""
     try:
         return unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         return ""
-
-
-def _check_room(room_id: str) -> str:
-    if not text.is_room_id(room_id):
-        raise Denied(400, "bad_room", "a room's id has 1-128 characters of A-Z a-z 0-9 . _ : ~ -")
-    return room_id

@@ -4,10 +4,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry
+from starlette.responses import Response
 
 from presence_server.core.claims import Claims
 
 Removal = Literal["user", "room", "everywhere"]
+
+Ask = Callable[[str, str, str], Awaitable[Response]]
+"""Answers a question to history: its method, path and query string."""
 
 
 class Occupancy(Protocol):
@@ -72,7 +76,8 @@ class Rooms(Protocol):
 
 class Ports(NamedTuple):
     """All of them. `refuses` says whether a room is closed to a user's token that was issued at a
-    time, because of a removal; `not_ready` why new connections are not welcome, None if they are.
+    time, because of a removal; `not_ready` why new connections are not welcome, None if they are;
+    `history` is None where it is off.
     """
 
     rooms: Rooms
@@ -81,3 +86,4 @@ class Ports(NamedTuple):
     registry: CollectorRegistry
     count_removal: Callable[[Removal], object]
     not_ready: Callable[[], str | None]
+    history: Ask | None = None

@@ -1,8 +1,9 @@
 """Uvicorn in the loop that is running already, without its hands on the signals."""
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import uvicorn
@@ -34,10 +35,12 @@ class AdminServer(uvicorn.Server):
         """Leave signals alone."""
         yield
 
-    async def serve_on(self, listening: socket.socket) -> None:
-        """Serve until `stop` was called."""
-        await self.serve(sockets=[listening])
-
-    def stop(self) -> None:
-        """Finish what is under way, then return from `serve_on`."""
-        self.should_exit = True
+    @contextlib.asynccontextmanager
+    async def serving(self, listening: socket.socket) -> AsyncIterator[None]:
+        """Serve; at the end of the context finish what is under way."""
+        task = asyncio.create_task(self.serve(sockets=[listening]))
+        try:
+            yield
+        finally:
+            self.should_exit = True
+            await asyncio.gather(task, return_exceptions=True)

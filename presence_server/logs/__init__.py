@@ -7,14 +7,13 @@ thread writes (`outlet`). Nothing here waits for whoever reads stderr.
 import logging
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from presence_server.logs import crashes
 from presence_server.logs.lines import OURS, JsonLines, TextLines
-from presence_server.logs.outlet import Kind, Outlet
+from presence_server.logs.outlet import Count, Kind, Outlet
 from presence_server.logs.throttle import Throttle
 from presence_server.metrics import Metrics
-from presence_server.settings import Settings
 
 MOST_ALIKE: Final = 5
 WINDOW_S: Final = 10
@@ -26,17 +25,29 @@ _FORMATTERS: Final[dict[str, Callable[[], logging.Formatter]]] = {
 }
 
 
+class Wishes(Protocol):
+    """How to log: the settings, or a part of them."""
+
+    @property
+    def log_level(self) -> str:
+        """What is logged: that, and what is worse."""
+
+    @property
+    def log_format(self) -> str:
+        """`text` or `json`."""
+
+
 class Log:
     """The log of this process, which follows the settings. Close it at the end."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, descriptor: int) -> None:
+    def __init__(self, settings: Wishes, metrics: Metrics | None, descriptor: int) -> None:
         throttle: Throttle[Kind] = Throttle(MOST_ALIKE, WINDOW_S)
-        dropped, repeats = metrics.log_dropped.inc, metrics.log_repeats.inc
+        dropped, repeats = _counts(metrics)
         self._outlet = Outlet(descriptor, TextLines(), throttle, dropped, repeats)
         logging.getLogger().addHandler(self._outlet)
         self.follow(settings)
 
-    def follow(self, settings: Settings) -> None:
+    def follow(self, settings: Wishes) -> None:
         """Log as these settings say."""
         level = logging.getLevelName(settings.log_level.upper())
         logging.getLogger(OURS).setLevel(level)
@@ -50,7 +61,14 @@ class Log:
         self._outlet.close()
 
 
-def configure(settings: Settings, metrics: Metrics) -> Log | None:
+def _counts(metrics: Metrics | None) -> tuple[Count, Count]:
+    """Where lines are counted that were dropped, and those that others said before."""
+    if metrics is None:
+        return (lambda _: None, lambda _: None)
+    return (metrics.log_dropped.inc, metrics.log_repeats.inc)
+
+
+def configure(settings: Wishes, metrics: Metrics | None = None) -> Log | None:
     """Have all that is logged in this process go to stderr; None where there is no stderr.
 
     What is still waiting at the end of the process is written then.

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from presence_server.core.events import Event, Joined, Left
@@ -37,7 +37,7 @@ class Sender(Protocol):
 
 class Webhook:
     """A listener to the gateway. Call `start` in the loop, `hurry` when the drain begins, and
-    `stop` when everybody is gone.
+    `stop` when everybody is gone; `posting` does the first and the last of it.
     """
 
     def __init__(self, sender: Sender, debounce_s: float, clocks: Clocks, metrics: Metrics) -> None:
@@ -74,6 +74,15 @@ class Webhook:
         """Begin to post."""
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(_tell)
+
+    @contextlib.asynccontextmanager
+    async def posting(self, last_s: float) -> AsyncIterator[None]:
+        """Post; the end of the context, when everybody is gone, takes `last_s` at most."""
+        self.start()
+        try:
+            yield
+        finally:
+            await self.stop(last_s)
 
     def hurry(self) -> None:
         """Hold nothing back any more: the server is going away."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from presence_server.app import options
+from presence_server.capacity import options
 from presence_server.descriptors import max_sockets
 from presence_server.gateway.listener import BACKLOG, NOTSENT_LOWAT
 from presence_server.settings import Settings

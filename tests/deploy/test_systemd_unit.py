@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from presence_server import descriptors
-from presence_server.app import longest_end, options
+from presence_server.app import longest_end
+from presence_server.capacity import options
 from presence_server.settings import Settings
 from presence_server.sources import load
 from presence_server.systemd import STATUS_S

@@ -65,12 +65,7 @@ class Proxy:
 
     def reset(self) -> None:
         """Send a RST to both sides."""
-
-        def end(pair: _Pair) -> None:
-            _reset(pair.near)
-            _reset(pair.far)
-
-        self._break(end)
+        self._break(_reset_both)
 
     def reset_clients(self) -> None:
         """Send a RST to the client; the server's side is left hanging, told of nothing."""
@@ -85,6 +80,9 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(self._break_all(end), self._loop).result(SOON_S)
 
     # In the thread
+
+    async def _reset_all(self) -> None:
+        await self._break_all(_reset_both)
 
     async def _break_all(self, end: Callable[[_Pair], object]) -> None:
         broken = {**self._forwarded}
@@ -129,6 +127,11 @@ async def _both(one: Awaitable[None], other: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _reset_both(pair: _Pair) -> None:
+    _reset(pair.near)
+    _reset(pair.far)
 
 
 def _reset(sock: socket.socket) -> None:

@@ -27,7 +27,7 @@ PROGRAM: Final = str(Path(sys.executable).with_name("presence-server"))
 SECRET: Final = "a-secret-for-real-sockets,-of-fifty-bytes,-no-less"
 ADMIN_KEY: Final = "an admin key for tests"
 ROOM: Final = "presence-acme"
-START_S: Final = 20.0
+START_S: Final = 40.0
 STOP_S: Final = 15.0
 ANNOUNCEMENT: Final = re.compile(
     r"presence-server (\S+) listening on https?://127\.0\.0\.1:(?P<port>\d+) "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from presence_server import app, descriptors
+from presence_server import app, capacity, descriptors
 from presence_server.commands.checks.finding import Finding, Subject, ok, warning
 from presence_server.commands.hosts import is_loopback
 from presence_server.gateway.listener import BACKLOG
@@ -37,7 +37,7 @@ def check(subject: Subject, proc: Path = PROC) -> Iterator[Finding]:
 def _descriptors(subject: Subject) -> Finding:
     wanted = subject.settings.max_connections
     limit = descriptors.raise_limit()
-    found = app.options(subject.settings, descriptors.max_sockets(limit)).max_connections
+    found = capacity.options(subject.settings, descriptors.max_sockets(limit)).max_connections
     if found == wanted:
         return ok("descriptors", f"ulimit -n {limit:,} is enough for {wanted:,} connections")
     needed = -(-wanted * 10 // 9) + descriptors.RESERVE
