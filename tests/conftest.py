@@ -16,6 +16,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full"))
 TOGETHER = {
     "tests/clients/test_typescript": "packed client",
     "tests/demo/test_built_page": "packed client",
+    "tests/history/page": "history page",
 }
 """Tests of several files that share what takes long to make; the others stay with their file."""
 
