@@ -4,12 +4,12 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Final, NoReturn
 
 import click
 
 from presence_server import __version__, exit_codes
+from presence_server.commands.lazy import Lazy
 from presence_server.settings import SettingsRefused
 
 _HINTS: Final = {
@@ -26,27 +26,14 @@ COMMANDS: Final = (
     "token",
     "rooms",
     "top",
+    "history",
     "bench",
     "completion",
 )
 
 
-class _Commands(click.Group):
-    """Imports a command when it is needed: what `top` draws with would slow each start."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which one meets them."""
-        del ctx
-        return [*COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name; None if there is none."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"presence_server.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
+class _Commands(Lazy):
+    """The commands, which all may write into a pipe."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command. Nobody reads its output any more (`| head`): for click that is a failure,
@@ -61,6 +48,8 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    package="presence_server.commands",
+    names=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Who is here, and what are they looking at: a real-time presence server.",
     epilog="presence-server COMMAND --help says more of each. It ends with 0, with 1 if it failed, "

@@ -29,7 +29,7 @@ class Bar:
         self._progress = Progress(
             *columns, console=Console(stderr=True), transient=True, auto_refresh=False
         )
-        self._task = self._progress.add_task("", visible=False, says="")
+        self._task = self._progress.add_task("", total=None, visible=False, says="")
         self._phase = ""
         self._drawn_at = 0.0
 
@@ -47,8 +47,8 @@ class Bar:
         if self._is_shown:
             self._progress.stop()
 
-    def show(self, phase: str, done: float, total: float, says: str) -> None:
-        """A phase, how much of it is done, and that in words."""
+    def show(self, phase: str, done: float, total: float | None, says: str) -> None:
+        """A phase, how much of it is done, and that in words; without a total it only moves."""
         now = self._progress.get_time()
         if not self._is_shown or (phase == self._phase and now - self._drawn_at < _EVERY_S):
             return

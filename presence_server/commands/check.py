@@ -8,7 +8,15 @@ import click
 
 from presence_server import exit_codes, sources
 from presence_server.commands import output
-from presence_server.commands.checks import addresses, certificate, exposure, keys, limits, reach
+from presence_server.commands.checks import (
+    addresses,
+    certificate,
+    exposure,
+    history,
+    keys,
+    limits,
+    reach,
+)
 from presence_server.commands.checks.finding import Finding, Subject, failed, ok
 from presence_server.commands.text import plural
 from presence_server.flags import SettingsCommand
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
 CHECKS: Final = (
     *(addresses.check, keys.check, reach.check_keys, certificate.check, exposure.check),
-    *(limits.check, reach.check_webhook),
+    *(limits.check, reach.check_webhook, history.check),
 )
 STYLES: Final = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 WIDTHS: Final = (7, 14, None)

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from presence_server.sources import load, variable
 TIMEOUT_S: Final = 5.0
 """How long nothing may come."""
 WHOLE_S: Final = 10.0
+STREAM_S: Final = 60.0
+"""How long nothing may come of what is streamed."""
 LARGEST: Final = 67_108_864
 """Bytes of an answer: 100,000 rooms with the longest names are a third of it."""
 
@@ -37,6 +40,10 @@ class NoAnswer(click.ClickException):
     def format_message(self) -> str:
         """Both."""
         return f"{self.message}: {self._hint}" if self._hint else self.message
+
+
+class NotThere(NoAnswer):
+    """The server knows of no such thing."""
 
 
 class Target(NamedTuple):
@@ -58,7 +65,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--admin-key",
             metavar="KEY",
-            help="the admin key, instead of PRESENCE_ADMIN_KEY; an operator's token will do too",
+            help="the admin key, instead of PRESENCE_ADMIN_KEY; a token that may will do too",
         ),
         click.option(
             "--url",
@@ -130,24 +137,79 @@ async def query(client: httpx.AsyncClient, path: str, page: type[Page]) -> dict[
         NoAnswer: without an answer that looks like this page.
 
     """
-    response = await _get(client, path)
-    said = _said(response)
-    if response.status_code == httpx.codes.NOT_FOUND and "code" in said:
+    try:
+        said = await answer(client, path)
+    except NotThere:
         return None
-    if response.status_code != httpx.codes.OK or not fits(said, page):
-        raise _refusal(client, path, response)
+    if not fits(said, page):
+        raise stranger(client, f"{path} answers {httpx.codes.OK}")
     return said
 
 
+async def answer(
+    client: httpx.AsyncClient, path: str, method: str = "GET", within: float | None = None
+) -> dict[str, Any]:
+    """The object that it answers with, whatever is in it.
+
+    Raises:
+        NoAnswer: without an answer, in as many seconds as are usual or else `within`.
+
+    """
+    response = await _ask(client, path, method, within)
+    if response.status_code != httpx.codes.OK:
+        raise _refusal(client, path, response)
+    return _said(response)
+
+
+async def stream(client: httpx.AsyncClient, path: str, kind: str) -> AsyncGenerator[bytes, None]:
+    """An answer of this media type, piece by piece, as long as it may be.
+
+    Raises:
+        NoAnswer: without one, and where it breaks off.
+
+    """
+    with _explained(client, STREAM_S, WHOLE_S):
+        async with client.stream("GET", path, timeout=STREAM_S) as response:
+            await _check_stream(client, path, response, kind)
+            async for chunk in _chunks(client, response):
+                yield chunk
+
+
+async def _check_stream(
+    client: httpx.AsyncClient, path: str, response: httpx.Response, kind: str
+) -> None:
+    is_right = response.headers.get("Content-Type", "").startswith(kind)
+    if response.status_code != httpx.codes.OK or not is_right:
+        async with asyncio.timeout(WHOLE_S):
+            said = await _body(client, path, response)
+        raise _refusal(client, path, httpx.Response(response.status_code, content=said))
+    if not {"transfer-encoding", "content-length"} & response.headers.keys():
+        raise stranger(client, f"{path} does not say where its answer ends")
+
+
 async def _get(client: httpx.AsyncClient, path: str) -> httpx.Response:
+    return await _ask(client, path, "GET", None)
+
+
+async def _ask(
+    client: httpx.AsyncClient, path: str, method: str, within: float | None
+) -> httpx.Response:
+    whole = within or WHOLE_S
+    with _explained(client, within or TIMEOUT_S, whole):
+        async with asyncio.timeout(whole):
+            return await _whole(client, path, method, within)
+
+
+@contextmanager
+def _explained(client: httpx.AsyncClient, silent: float, whole: float) -> Iterator[None]:
+    """Say in our words why there is no answer: nothing came for so long, or not all in time."""
     at = _shown(client)
     try:
-        async with asyncio.timeout(WHOLE_S):
-            return await _whole(client, path)
+        yield
     except httpx.TimeoutException:
-        raise NoAnswer(f"{at} does not answer within {TIMEOUT_S:g} s") from None
+        raise NoAnswer(f"{at} does not answer within {silent:g} s") from None
     except TimeoutError:
-        raise NoAnswer(f"{at} does not answer in full within {WHOLE_S:g} s") from None
+        raise NoAnswer(f"{at} does not answer in full within {whole:g} s") from None
     except httpx.ConnectError as error:
         reason = _reason(error)
         hint = "is the server running? --url says where its admin listener is"
@@ -156,15 +218,34 @@ async def _get(client: httpx.AsyncClient, path: str) -> httpx.Response:
         raise NoAnswer(f"{at} is no admin listener ({clean(error)})") from None
 
 
-async def _whole(client: httpx.AsyncClient, path: str) -> httpx.Response:
-    """An answer as it came, not unpacked: nobody asked for it packed."""
+async def _whole(
+    client: httpx.AsyncClient, path: str, method: str, within: float | None
+) -> httpx.Response:
+    timeout = TIMEOUT_S if within is None else httpx.Timeout(TIMEOUT_S, read=within)
+    async with client.stream(method, path, timeout=timeout) as response:
+        body = await _body(client, path, response)
+        return httpx.Response(response.status_code, content=body)
+
+
+async def _body(client: httpx.AsyncClient, path: str, response: httpx.Response) -> bytes:
+    """All that an answer says."""
     body = bytearray()
-    async with client.stream("GET", path) as response:
+    async for chunk in _chunks(client, response):
+        body += chunk
+        if len(body) > LARGEST:
+            raise stranger(client, f"{path} answers more than {LARGEST >> 20} MiB")
+    return bytes(body)
+
+
+async def _chunks(
+    client: httpx.AsyncClient, response: httpx.Response
+) -> AsyncGenerator[bytes, None]:
+    """What an answer says as it comes, not unpacked: nobody asked for it packed."""
+    try:
         async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > LARGEST:
-                raise _stranger(client, f"{path} answers more than {LARGEST >> 20} MiB")
-    return httpx.Response(response.status_code, content=bytes(body))
+            yield chunk
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
+        raise NoAnswer(f"{_shown(client)}: the answer broke off, try again") from None
 
 
 def _reason(error: BaseException | None) -> str:
@@ -191,11 +272,13 @@ def _refusal(client: httpx.AsyncClient, path: str, response: httpx.Response) -> 
     if status == httpx.codes.FORBIDDEN:
         return NoAnswer(f"{at}: {clean(said.get('message', 'not allowed'))}", "use the admin key")
     if "message" in said:
-        return NoAnswer(f"{at}: {clean(said['message'])}")
-    return _stranger(client, f"{path} answers {status}")
+        is_missing = (status, said.get("code")) == (httpx.codes.NOT_FOUND, "not_found")
+        return (NotThere if is_missing else NoAnswer)(f"{at}: {clean(said['message'])}")
+    return stranger(client, f"{path} answers {status}")
 
 
-def _stranger(client: httpx.AsyncClient, why: str) -> NoAnswer:
+def stranger(client: httpx.AsyncClient, why: str) -> NoAnswer:
+    """What to raise where somebody else seems to answer."""
     what = "is no admin listener of a presence server"
     return NoAnswer(f"{_shown(client)} {what} ({why})", "see --url")
 

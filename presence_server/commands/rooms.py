@@ -71,11 +71,11 @@ def command(
     target = operator.target(url, admin_key, config)
     if user is not None:
         nowhere = {"user": user, "rooms": []}
-        said = _ask(target, f"/v1/users/{quote(user, safe='')}", shapes.Places, nowhere)
+        said = _ask(target, f"/v1/users/{_quoted(user)}", shapes.Places, nowhere)
         view = View(PLACES, said["rooms"], _place, f"{clean(user)} is in no room")
     elif room is not None:
         empty = {"room": room, "users": []}
-        said = _ask(target, f"/v1/rooms/{quote(room, safe='')}", shapes.Members, empty)
+        said = _ask(target, f"/v1/rooms/{_quoted(room)}", shapes.Members, empty)
         view = View(USERS, said["users"], _member, f"nobody is in {clean(room)}")
     else:
         said = _ask(target, "/v1/rooms", shapes.Rooms, {"rooms": []})
@@ -101,6 +101,11 @@ class View(NamedTuple):
     listed: list[Json]
     cells: Callable[[Json, When], list[str]]
     nobody: str
+
+
+def _quoted(given: str) -> str:
+    """A part of a path. What a shell passed on without being UTF-8 stays as it is."""
+    return quote(given, safe="", errors="surrogateescape")
 
 
 def _ask(

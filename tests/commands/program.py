@@ -63,9 +63,11 @@ def run(*arguments: str, variables: Mapping[str, str] = KEYS, under: Sequence[st
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def call(*arguments: str, variables: Mapping[str, str] = KEYS) -> Ran:
+def call(
+    *arguments: str, variables: Mapping[str, str] = KEYS, onto: type[io.StringIO] = io.StringIO
+) -> Ran:
     """The same without a process: a start takes half a second."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = onto(), io.StringIO()
     with (
         patch.dict(os.environ, environment(variables), clear=True),
         contextlib.redirect_stdout(out),

@@ -284,3 +284,23 @@ def test_on_a_terminal_each_finding_has_what_to_do_below_it(columns: int) -> Non
     start = lines[at].index("a ping")
     assert any(line[start:].startswith("→ set --ping-interval") for line in lines[at + 1 : at + 3])
     assert lines[-1] == "0 failed, 1 warning"
+
+
+def test_where_history_goes_is_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "presence.db"
+    there = look(code=0, variables=GOOD | {"PRESENCE_HISTORY": f"sqlite:///{file}"})
+    assert there["history"] == [("ok", f"goes to {file} – None")]
+    assert not file.exists()
+    nowhere = look(code=1, variables=GOOD | {"PRESENCE_HISTORY": f"sqlite:///{tmp_path}/no/x.db"})
+    [(level, says)] = nowhere["history"]
+    assert (level, "is no directory" in says) == ("failed", True)
+    file.mkdir()
+    folder = look(code=1, variables=GOOD | {"PRESENCE_HISTORY": f"sqlite:///{file}"})
+    assert "is no file" in folder["history"][0][1]
+
+
+def test_a_postgresql_that_does_not_answer_is_found_and_no_password_is_told() -> None:
+    address = f"postgresql://presence:hush-hush@{HOST}:{free_port()}/presence"
+    [(level, says)] = look(code=1, variables=GOOD | {"PRESENCE_HISTORY": address})["history"]
+    assert (level, "can't be reached" in says) == ("failed", True)
+    assert "hush" not in says

@@ -1,22 +1,37 @@
 """Every command and each of its own options stand in the table of their page, and no other does."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from presence_server.cli import COMMANDS, program
+from presence_server.cli import program
 from presence_server.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "deploy/commands.md"
-ROW = re.compile(r"^\| `presence-server (?P<name>[\w-]+)[^`]*` \|(?P<says>.*)\|$", re.MULTILINE)
+ROW = re.compile(
+    r"^\| `presence-server (?P<name>[a-z-]+(?: [a-z-]+)*)[^`]*` \|(?P<says>.*)\|$", re.MULTILINE
+)
 FLAG = re.compile(r"`(--[a-z-]+)[^`]*`")
 
 
-def own_flags(name: str) -> set[str]:
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command, by what one types after the program's name."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+
+
+COMMANDS = dict(commands(program))
+
+
+def own_flags(command: click.Command) -> set[str]:
     """The options of a command that are no settings."""
-    command = program.get_command(click.Context(program), name)
-    assert command is not None
     return {
         flag
         for param in command.params
@@ -39,14 +54,12 @@ def documented() -> dict[str, set[str]]:
 
 
 def test_every_command_stands_on_the_page_with_its_options_and_no_other_does() -> None:
-    assert documented() == {name: own_flags(name) for name in COMMANDS}
+    assert documented() == {name: own_flags(command) for name, command in COMMANDS.items()}
 
 
 def test_each_command_is_described_there_as_in_the_list_of_help() -> None:
     says = {
         row["name"]: row["says"].split("|")[0].strip() for row in ROW.finditer(PAGE.read_text())
     }
-    for name in COMMANDS:
-        command = program.get_command(click.Context(program), name)
-        assert command is not None
+    for name, command in COMMANDS.items():
         assert says[name] == command.get_short_help_str(100)

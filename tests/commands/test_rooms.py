@@ -176,7 +176,10 @@ def test_why_there_is_no_answer_is_one_line_with_what_to_do(server: Server) -> N
     assert "is no admin listener" in complaint("rooms", *public, code=1)
     tls = ("--url", f"https://{HOST}:{server.admin_port}")
     assert "(TLS: " in complaint("rooms", *tls, code=1)
-    assert "1-128 characters" in complaint("rooms", "a b", code=1, variables=surroundings(server))
+    here = surroundings(server)
+    for strange in ("a b", "\udcff"):
+        assert "1-128 characters" in complaint("rooms", strange, code=1, variables=here)
+    assert "1-128 bytes" in complaint("rooms", "--user", "\udcff", code=1, variables=here)
 
 
 @pytest.mark.parametrize(
