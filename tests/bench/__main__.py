@@ -103,7 +103,11 @@ def _others(chosen: Mapping[str, Reference], sizes: Sizes, figures: Figures) -> 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        epilog="Measured apart (see README.md): tests.bench.history, .many, .restart, .tls.",
+    )
     parser.add_argument("--only", action="append", choices=NAMES, help="this row (repeatable)")
     parser.add_argument(
         "--against",

@@ -59,7 +59,7 @@ static int count_users(struct payload p)
 
 static uint32_t update_in(struct payload p)
 {
-    struct payload number = string_after(p, "\"resourceId\":\"");
+    struct payload number = string_after(p, "\"currentPath\":\"/doc/");
     return number.size ? (uint32_t)strtoul(number.text, NULL, 10) : 0;
 }
 

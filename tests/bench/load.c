@@ -17,7 +17,7 @@
 //   idle MS                   only answer pings
 //
 // A STREAM is four words: KIND FIRST COUNT RATE. So many connections of the file from the first on
-// say a kind of thing (update, cursor or ping) RATE times a second altogether, in turn.
+// say a kind of thing (update, visit, cursor or ping) RATE times a second altogether, in turn.
 //
 // It ends at the end of stdin, with 1 if anything was lost (see check.c).
 #define _GNU_SOURCE

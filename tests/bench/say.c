@@ -1,5 +1,5 @@
-// What members say, and when: updates and cursors, each with a number that comes back in the event,
-// and pings. In a closed loop so many updates are under way at any moment; in an open one each has
+// What members say, and when: updates (a visit is one to the same resource for all) and cursors, each
+// with a number that comes back in the event, and pings. In a closed loop so many updates are under way at any moment; in an open one each has
 // its time, whether or not earlier ones have come back.
 #include "load.h"
 
@@ -9,6 +9,7 @@
 
 struct stream {
     enum kind kind;
+    const char *form;
     size_t first, count, at, step;  // whose turn it is: far apart in the list, so in another room
     double interval_ns;
     uint64_t began_ns, due_ns, end_ns, said;
@@ -28,6 +29,9 @@ static const char *const forms[KINDS] = {
     "{\"type\":\"cursor_update\",\"cursor\":{\"x\":%u,\"y\":%u}}",
     "{\"type\":\"ping\"}",
 };
+static const char *const visit =
+    "{\"type\":\"presence_update\",\"currentPath\":\"/doc/%u\","
+    "\"resourceType\":\"doc\",\"resourceId\":\"the-one\"}";
 
 // --- one thing said
 
@@ -54,11 +58,11 @@ static void count_demand(struct room *room, enum kind kind)
     room->cursors_said += kind == CURSOR;
 }
 
-static void say(struct conn *c, enum kind kind, uint8_t stream)
+static void say(struct conn *c, enum kind kind, const char *form, uint8_t stream)
 {
     char text[UPDATE_SIZE];
     uint32_t number = number_for(c, kind, stream);
-    int size = snprintf(text, sizeof text, forms[kind], number, number);
+    int size = snprintf(text, sizeof text, form, number, number);
     count_demand(c->room, kind);
     said[number].sent_ns = clock_ns();
     send_text(c, text, (size_t)size);
@@ -86,7 +90,7 @@ static void say_next(void)
 {
     struct conn *c = free_sender();
     if (c)
-        say(c, UPDATE, 0);
+        say(c, UPDATE, forms[UPDATE], 0);
     else
         problem("every member waits for its last update: more in flight than members");
 }
@@ -170,8 +174,10 @@ void open_stream(const char *kind, size_t first, size_t count, double rate, uint
         die("such a stream can't be");
     struct stream *s = &streams[stream_count++];
     *s = (struct stream){.first = first, .count = count, .step = step_through(count)};
-    while (s->kind < PING && strcmp(kind, kinds[s->kind]) != 0)
+    bool visits = strcmp(kind, "visit") == 0;
+    while (!visits && s->kind < PING && strcmp(kind, kinds[s->kind]) != 0)
         s->kind++;
+    s->form = visits ? visit : forms[s->kind];
     probing |= s->kind == PING;
     s->interval_ns = 1e9 / rate;
     s->began_ns = s->due_ns = now_ns;
@@ -191,7 +197,7 @@ static void say_due_of(struct stream *s)
         if (now_ns - s->due_ns > counts.late_ns)
             counts.late_ns = now_ns - s->due_ns;
         if (c->state == OPEN && c->current)
-            say(c, s->kind, (uint8_t)(s - streams));
+            say(c, s->kind, s->form, (uint8_t)(s - streams));
         s->at = (s->at + s->step) % s->count;
         s->due_ns = s->began_ns + (uint64_t)((double)++s->said * s->interval_ns);
     }

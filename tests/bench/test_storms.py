@@ -80,7 +80,7 @@ def test_a_snapshot_makes_good_what_it_shows(room: Room) -> None:
     events = [answer(update, 3 + i) for i, update in enumerate(updates)]
     room.second.say(*events)
     here = snapshot(7, "a", "b")
-    here["users"][0] |= {"resourceId": updates[-1]["resourceId"]}
+    here["users"][0] |= {"currentPath": updates[-1]["currentPath"]}
     room.first.say(here)
     result = room.generator.answer()
     assert result.ok
