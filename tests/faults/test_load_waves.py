@@ -130,6 +130,7 @@ def overwhelm(server: CountingServer, reading: Sequence[Peer], speaker: Peer) ->
         assert number < MOST, "nobody falls behind"
 
 
+@pytest.mark.alone
 @pytest.mark.proof
 @pytest.mark.soak
 @pytest.mark.timeout(600)

@@ -19,7 +19,7 @@ from tests.support.peer import Peer, pump
 from tests.support.server import Server, address, eventually, token
 from tests.support.truth import resident_bytes
 
-pytestmark = [pytest.mark.proof, pytest.mark.soak, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.alone, pytest.mark.proof, pytest.mark.soak, pytest.mark.timeout(1_800)]
 
 ROUNDS = 400 if SOAK else 15
 CROWD = 60

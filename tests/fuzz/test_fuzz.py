@@ -96,6 +96,7 @@ def report(folder: Path, said: str) -> str:
     return "\n".join([said[-4_000:], *inputs])
 
 
+@pytest.mark.alone
 @pytest.mark.proof
 @pytest.mark.timeout(SECONDS + 2 * START_S)
 def test_fuzzing_finds_nothing_new(tmp_path: Path) -> None:
@@ -116,6 +117,7 @@ def test_fuzzing_finds_nothing_new(tmp_path: Path) -> None:
         assert "stat::number_of_executed_units" in outputs[name]
 
 
+@pytest.mark.alone
 @pytest.mark.proof
 def test_a_planted_bug_is_found(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
