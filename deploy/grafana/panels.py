@@ -294,6 +294,53 @@ ROWS: Final = {
             {"{{instance}}": of("presence_webhook_waiting")},
         ),
     ],
+    "History": [
+        Graph(
+            "Noted",
+            "Facts noted for history, and given up because too many waited.",
+            "cps",
+            6,
+            {
+                "noted": total("presence_history_facts_total"),
+                "dropped": total("presence_history_dropped_total"),
+            },
+        ),
+        Graph(
+            "Behind by",
+            "Age of the oldest fact that is not in the database yet.",
+            "s",
+            6,
+            {"{{instance}}": of("presence_history_lag_seconds")},
+        ),
+        Graph(
+            "Waiting",
+            "Facts that wait for the database, and whether it takes them (1).",
+            "short",
+            6,
+            {
+                "{{instance}}": of("presence_history_waiting"),
+                "{{instance}}, up": of("presence_history_up"),
+            },
+        ),
+        Graph(
+            "Memory that waits",
+            "Bytes of facts that wait for the database, of PRESENCE_HISTORY_BUFFER.",
+            "bytes",
+            6,
+            {"{{instance}}": of("presence_history_waiting_bytes")},
+        ),
+        Graph(
+            "Database and questions",
+            "Transactions by result, questions by result, and restarts of the recorder.",
+            "cps",
+            6,
+            {
+                "transactions, {{result}}": total("presence_history_commits_total", "result"),
+                "questions, {{result}}": total("presence_history_queries_total", "result"),
+                "restarts": total("presence_history_restarts_total"),
+            },
+        ),
+    ],
     "The process": [
         Graph(
             "CPU",

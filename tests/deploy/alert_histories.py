@@ -235,6 +235,25 @@ HISTORIES = [
         quiet=({"presence_webhook_dropped_total": "0x60"},),
     ),
     History(
+        "PresenceHistoryBehind",
+        at=5,
+        fires={"presence_history_lag_seconds": "0 30 90 120 150 180 210 240 270 300 330 360 390"},
+        says="What happened 330 s ago on one is not in the database yet. It waits in memory, up to "
+        "PRESENCE_HISTORY_BUFFER bytes. Nobody in a room notices.",
+        quiet=(
+            {"presence_history_lag_seconds": "0x60"},
+            {"presence_history_lag_seconds": "1 90 1 90 1 90 1 90 1 90 1 90"},
+        ),
+    ),
+    History(
+        "PresenceHistoryDropping",
+        at=15,
+        fires={"presence_history_dropped_total": "0x10 20x50"},
+        says="one gave up 20 facts in 15 minutes that the database did not take in time. What was "
+        "viewed meanwhile is not known.",
+        quiet=({"presence_history_dropped_total": "7x60"},),
+    ),
+    History(
         "PresenceLogLinesDropped",
         at=15,
         fires={"presence_log_dropped_total": "0x10 20x50"},

@@ -166,7 +166,7 @@ def server(home: Path) -> Iterator[Contained]:
 
 
 def test_the_lock_has_what_the_server_needs_and_nothing_else() -> None:
-    assert set(lock(FOLDER / "requirements.lock")) == set(needed("presence-server"))
+    assert set(lock(FOLDER / "requirements.lock")) == set(needed("presence-server[postgresql]"))
 
 
 def test_the_image_has_the_very_packages_that_the_tests_run_with() -> None:

@@ -167,7 +167,8 @@ def test_the_pod_keeps_to_the_restricted_standard() -> None:
     assert container["capabilities"] == {"drop": ["ALL"]}
     assert container["allowPrivilegeEscalation"] is False
     assert container["readOnlyRootFilesystem"] is True
-    assert all({*one} <= {"name", "configMap", "secret"} for one in POD["spec"]["volumes"])
+    kinds = {"name", "configMap", "secret", "emptyDir"}
+    assert all({*one} <= kinds for one in POD["spec"]["volumes"])
     assert POD["spec"]["automountServiceAccountToken"] is False
 
 
