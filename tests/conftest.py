@@ -21,12 +21,29 @@ TOGETHER = {
 """Tests of several files that share what takes long to make; the others stay with their file."""
 
 
+LONG = (
+    "tests/faults/",
+    "tests/demo/",
+    "tests/clients/test_typescript_package",
+    "tests/clients/test_typescript_readme",
+    "tests/clients/test_python_wheel",
+    "tests/deploy/test_proxies",
+    "tests/deploy/test_container",
+    "tests/history/page/test_end_to_end",
+    "tests/history/test_schemathesis",
+)
+"""What breaks, builds, installs or browses for minutes: `make proof` runs it."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests one worker runs, one after the other, where there are several workers."""
+    """Say which tests one worker runs, one after the other, and which take long."""
     for item in items:
         file = item.nodeid.partition("::")[0]
         group = next((TOGETHER[start] for start in TOGETHER if file.startswith(start)), file)
         item.add_marker(pytest.mark.xdist_group(group))
+        if file.startswith(LONG):
+            item.add_marker(pytest.mark.proof)
 
 
 @pytest.hookimpl(wrapper=True)

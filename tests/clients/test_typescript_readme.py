@@ -14,8 +14,6 @@ from tests.clients.typescript_page import serve, visit
 from tests.support.peer import pump
 from tests.support.server import ROOM, SECRET, Server, address
 
-pytestmark = pytest.mark.proof  # it installs, builds and browses for minutes
-
 README = (CLIENT / "README.md").read_text()
 EXAMPLES: dict[str, str] = dict(
     re.findall(r"```\w+\n(?://|#|<!--) (\S+)(?: -->)?\n(.*?)```", README, re.DOTALL)

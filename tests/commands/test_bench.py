@@ -135,7 +135,7 @@ def test_it_gives_signs_of_life_and_says_when_updates_are_held_back() -> None:
     with Server("--ping-interval", "0.3", "--rate", "1", "--burst", "1") as server:
         idle = bench(server.port, "-n", "5", "--rate", "0", "--seconds", "2", "--json")
         assert idle.code == 0
-        assert idle.json()["traffic"]["pings"] >= 10
+        assert idle.json()["traffic"]["pings"] >= 5
         assert idle.json()["updatesSent"] == 0
         fast = bench(server.port, "-n", "5", "--rate", "20")
     assert fast.code == 1

@@ -83,7 +83,7 @@ def test_on_a_terminal_it_has_headings_and_loses_no_character(columns: int) -> N
     row = next(at for at, line in enumerate(lines) if line.startswith("  jwks_url "))
     shown = "".join(line[start:].split("  ")[0].strip() for line in lines[row : row + 5])
     assert url in shown
-    assert "  rate                 100" in "\n".join(lines)
+    assert any(line.split()[:2] == ["rate", "100"] for line in lines)
 
 
 @pytest.mark.parametrize("columns", [80, 140])

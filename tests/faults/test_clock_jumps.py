@@ -20,8 +20,6 @@ from tests.support.peer import Peer, pump
 from tests.support.server import ADMIN_KEY, SECRET, Server, token
 from tests.support.truth import check_order, entries
 
-pytestmark = pytest.mark.proof  # it waits, as faults do
-
 HOUR_S = 3_600
 LEEWAY_S = 5
 LIBRARY = "/usr/$LIB/faketime/libfaketimeMT.so.1"  # the loader knows what $LIB is

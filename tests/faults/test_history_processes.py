@@ -24,7 +24,6 @@ from tests.support.server import ADMIN_KEY, SECRET, Server, eventually
 KEYS = {"PRESENCE_JWT_SECRET": SECRET, "PRESENCE_ADMIN_KEY": ADMIN_KEY}
 START_S = 40.0
 NOTICED_S = 1.0
-pytestmark = pytest.mark.proof  # it starts many processes, and kills them
 
 POINTS = {"server": [25, 25], "recorder": [5] * 10}
 """Of each to kill, in so many lives of a server: after each kill of its recorder it waits longer

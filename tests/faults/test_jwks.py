@@ -25,8 +25,6 @@ from tests.support.issuer import SigningKey, as_bytes, key_set
 from tests.support.peer import HOST, Peer, pump
 from tests.support.server import ROOM, Server, address, eventually, free_port
 
-pytestmark = pytest.mark.proof  # it waits, as faults do
-
 REFUSED = (4401, "token_invalid")
 LATER = (4429, "the issuer's keys can't be had")
 LONGEST_S = 30.0  # on a machine that is busy: the promise is eleven

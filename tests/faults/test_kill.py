@@ -15,8 +15,6 @@ from tests.support.peer import Peer, pump
 from tests.support.server import Server, eventually
 from tests.support.truth import check_order, entries, many_descriptors
 
-pytestmark = pytest.mark.proof  # it waits, as faults do
-
 COUNT = 2_000
 TIMES = 3 if SOAK else 1
 ROOM_SIZE = 50

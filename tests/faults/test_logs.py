@@ -19,15 +19,12 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import jwt
-import pytest
 from websockets.frames import Frame, Opcode
 
 from presence_server.core.errors import Because
 from tests.support.issuer import SigningKey
 from tests.support.peer import HOST, Peer, pump
 from tests.support.server import ADMIN_KEY, ROOM, SECRET, Server, address, eventually, get, token
-
-pytestmark = pytest.mark.proof  # it waits, as faults do
 
 HERD = 300
 SLACK_S = 5.0

@@ -12,8 +12,6 @@ import pytest
 from tests.bench.restart_crowd import Crowd, Json, Kind
 from tests.support.server import ADMIN_KEY, SECRET, Server, eventually
 
-pytestmark = pytest.mark.proof  # it waits, as faults do
-
 BACK_S = 90.0
 RESTART = 1012
 

@@ -21,8 +21,6 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server, address, token
 from tests.support.truth import check_order, entries
 
-pytestmark = pytest.mark.proof  # it waits, as faults do
-
 PING_S = 0.5
 PONG_S = 2.0
 SOON = ("--ping-interval", str(PING_S), "--pong-timeout", str(PONG_S), "--close-timeout", "1")

@@ -11,8 +11,6 @@ from tests.support.server import ROOM, Server, eventually
 from tests.webhook import target
 from tests.webhook.target import Target
 
-pytestmark = pytest.mark.proof  # it waits, as faults do
-
 SECRET = "a secret for webhooks, long enough"
 FAULT_S = 1.0
 RECOVERY_S = 30.0

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 from tests.history.page.rows import NOW
 from tests.history.page.site import KEY, ROOM
 
+LOADED_MS = 20_000
 HELD = "key => sessionStorage.setItem('presence-history.credential', key)"
 
 
@@ -60,7 +61,7 @@ class Visit:
     async def settled(self) -> None:
         """Until nothing loads any more."""
         await expect(self.page.locator(".view")).to_be_visible()
-        await expect(self.page.locator("[aria-busy]")).to_have_count(0)
+        await expect(self.page.locator("[aria-busy]")).to_have_count(0, timeout=LOADED_MS)
 
     def panel(self, name: str) -> Locator:
         """One of the boxes."""
