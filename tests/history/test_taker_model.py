@@ -1,7 +1,6 @@
 """The rows against a naive model, over random stories, on both databases."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, delete
 from sqlalchemy.pool import StaticPool
 
+from presence_server.history.facts import Batch, Moved, Opened, Refused
 from presence_server.history.store.database import prepare
 from presence_server.history.store.engine import writer
 from presence_server.history.store.schema import metadata
@@ -17,9 +17,6 @@ from tests.history.model_parts import DAY
 from tests.history.named import all_rows, named_rows
 from tests.history.stories import CUTS, RULES, Cut, Story, batches, play, stories, told
 from tests.support.postgres import Postgres
-
-if TYPE_CHECKING:
-    from presence_server.history.facts import Batch
 
 SHARED = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
@@ -94,6 +91,19 @@ def test_the_rows_say_what_a_naive_recount_says(
     retold(memory, story, cuts)
     assert_it_says_what_happened(memory, story)
     assert_it_holds_together(memory)
+
+
+def test_a_tab_that_turns_into_a_guests_is_named_by_the_key_of_its_day(memory: Engine) -> None:
+    day = 20_000 * DAY
+    opened = Opened(day, "r1", "u1", False, 1, "viewer")
+    turned = Moved(day + 1, "r1", "u1", True, 1, "viewer", None, None, None, False)
+    later = Refused(day + DAY, "r1", "g1", True, "room_users")
+    wipe(memory)
+    taker = Taker(memory, RULES)
+    taker.begin("run")
+    taker.take([Batch("run", 1, opened.at, [opened])])
+    taker.take([Batch("run", 2, later.at, [turned, later])])
+    assert_it_says_what_happened(memory, [opened, turned, later])
 
 
 @pytest.mark.proof

@@ -136,12 +136,19 @@ class Book:
     def _users_of(self, known: Iterable[tuple[int, AnyFact]]) -> Iterator[Key]:
         for room, fact in known:
             match fact:
-                case Moved() if (room, fact.tab) in self.tabs:
+                case Moved() if self._is_held(room, fact):
                     pass
                 case Opened() | Moved() | Refused():
                     yield self._user_key(room, fact.user, fact.is_guest, fact.at)
                 case Removed(is_guest=bool(is_guest)):
                     yield self._user_key(room, fact.user, is_guest, fact.at)
+
+    def _is_held(self, room: int, moved: Moved) -> bool:
+        """Whether the tab is known, so that nobody asks for its user. One that turns from a user
+        into a guest is not: guests are named in the order of time, as keys change with it.
+        """
+        holder = self.tabs.get((room, moved.tab))
+        return holder is not None and holder.is_guest is moved.is_guest
 
     def _user_key(self, room: int, user: str, is_guest: bool, at: int) -> Key:
         return room, self._pseudonym(user, at) if is_guest else user, is_guest
