@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from presence_server.history.fold.viewings import ENDS
 from presence_server.history.store.check import Progress, check
 from presence_server.history.store.engine import readers
-from presence_server.history.store.schema import ENDS
 from tests.support.peer import Peer, pump
 from tests.support.server import ADMIN_KEY, SECRET, Server, eventually
 

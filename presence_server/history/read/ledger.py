@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from presence_server.history.fold.viewings import ENDS
 from presence_server.history.read.pages import Order, Page, Place, Walk, turn
 from presence_server.history.read.places import (
     Person,
@@ -14,7 +15,7 @@ from presence_server.history.read.places import (
     user_numbers,
     version_number,
 )
-from presence_server.history.store.schema import ENDS, resources, users, versions
+from presence_server.history.store.schema import resources, users, versions
 from presence_server.history.store.schema import views as ledger
 
 

@@ -8,8 +8,6 @@ same rows. Nothing here holds a name, a path, an address or a token; the ids of 
 `base_…` is what retention has taken away: of every such count, count = base + what the ledger says.
 """
 
-from typing import Final
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,9 +23,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-
-ENDS: Final = ("left", "moved", "away", "day", "server_lost", "gap", "erased")
-"""Why a viewing ended: `day` is the split after 24 hours, `gap` that facts were dropped."""
 
 metadata = MetaData(
     naming_convention={
@@ -198,7 +193,7 @@ views = Table(
     _number("since", nullable=True),
     _number("opens"),
     _number("active_ms"),
-    # An index into ENDS.
+    # An index into `ENDS` of fold/viewings.
     Column("ended_by", SmallInteger),
     Index("ix_views_room", "room_id", "began_at", "id"),
     Index("ix_views_resource", "resource_id", "began_at", "id"),
