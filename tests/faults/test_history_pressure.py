@@ -68,7 +68,7 @@ def test_a_full_disk_is_said_and_waited_for(tmp_path: Path) -> None:
         settle(server)
         disk.fill()
         number = 0
-        while "there is no space for the database" not in server.stderr:
+        while "trouble=full" not in server.stderr:
             look(ann, number := number + 1)
             pump([ann, bob], partial(bob.sees, "ann", f"/{number}"))
         assert server.metric("presence_history_up") == 0
