@@ -17,15 +17,16 @@ import uvloop
 from presence_server import __version__, descriptors, logs
 from presence_server.admin.app import create_app
 from presence_server.admin.ports import Ports
-from presence_server.admin.server import AdminServer
+from presence_server.admin.server import answering
 from presence_server.capacity import options
 from presence_server.core.claims import Claims
+from presence_server.core.clocks import Clocks
 from presence_server.core.errors import KeyUnknown
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
 from presence_server.gateway.lag import LoopLag
 from presence_server.gateway.listener import listen, serve, url
-from presence_server.gateway.ports import Clocks, Listener, Options
+from presence_server.gateway.ports import Listener, Options
 from presence_server.gateway.session import Context
 from presence_server.keyring import Keyring
 from presence_server.logs import life
@@ -36,7 +37,6 @@ from presence_server.settings import Settings, SettingsRefused
 from presence_server.systemd import Manager
 from presence_server.tls import Tls
 from presence_server.webhook.errors import WebhookRefused
-from presence_server.webhook.webhook import Clocks as WebhookClocks
 from presence_server.webhook.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ def webhook(settings: Settings, metrics: Metrics) -> Webhook | None:
     # It brings an HTTP client along, which most servers never need.
     from presence_server.webhook.build import build
 
-    clocks = WebhookClocks(CLOCKS.monotonic, CLOCKS.wall, CLOCKS.random, CLOCKS.new_id)
     secret = settings.webhook_secret.get_secret_value()
     try:
-        return build(settings.webhook_url, secret, settings.webhook_debounce, clocks, metrics)
+        return build(settings.webhook_url, secret, settings.webhook_debounce, CLOCKS, metrics)
     except WebhookRefused as refused:
         raise SettingsRefused(f"webhook: {refused}") from None
 
@@ -97,7 +96,7 @@ def history(settings: Settings, metrics: Metrics) -> "History | None":
         return None
     from presence_server.history.build import build  # likewise
 
-    return build(settings, CLOCKS.random, metrics)
+    return build(settings, CLOCKS, metrics)
 
 
 @contextlib.asynccontextmanager
@@ -179,7 +178,7 @@ class App:
         factory = self._tls.factory(gateway.connection, loop, gateway.not_secured)
         servers = await serve(loop, factory, public)
         app = create_app(self._ports(gateway, past), self._admin_key)
-        await parts.enter_async_context(AdminServer(app).serving(private))
+        await parts.enter_async_context(answering(app, private))
         enter(contextlib.closing(self._keyring))
         await parts.enter_async_context(_running(self._watch_lag(gateway.lag)))
         await parts.enter_async_context(_running(self._keep_told(gateway)))

@@ -3,6 +3,7 @@
 import asyncio
 
 from presence_server.core.claims import Expected
+from presence_server.core.clocks import Clocks
 from presence_server.gateway.jwks import Jwks
 from presence_server.gateway.jwks_client import HttpFetch
 from presence_server.gateway.key_file import MAX_KEY_FILE, read_key_file
@@ -13,7 +14,6 @@ from presence_server.gateway.keys import (
     public_keys,
     secret_key,
 )
-from presence_server.gateway.ports import Clocks
 from presence_server.gateway.tokens import JwtVerifier
 from presence_server.metrics import Metrics
 from presence_server.settings import Settings, SettingsRefused

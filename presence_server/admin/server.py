@@ -1,46 +1,33 @@
-"""Uvicorn in the loop that is running already, without its hands on the signals."""
+"""The server of the admin listener, for as long as a context lasts."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
+
+from presence_server.asgi import AsgiServer
 
 MAX_HEAD: Final = 262_144
 """Bytes of a request's head: a thousand room ids have to fit."""
+STUCK_MS: Final = 60_000
+"""After so long the kernel ends the connection of one who takes nothing at all. Uvicorn would keep
+it for good, as it closes none before all is sent.
+"""
+_TCP_USER_TIMEOUT: Final = 18  # linux/tcp.h; the socket module has its name on Linux only
 
 
-class AdminServer(uvicorn.Server):
-    """Serves the admin application on a socket that is bound; the app handles signals."""
-
-    def __init__(self, app: Starlette) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                access_log=False,
-                log_config=None,
-                log_level="error",
-                lifespan="off",
-                ws="none",
-                timeout_graceful_shutdown=1,
-                h11_max_incomplete_event_size=MAX_HEAD,
-            )
-        )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+@contextlib.asynccontextmanager
+async def answering(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
+    """Answer on a socket that is bound; at the end of the context finish what is under way."""
+    with contextlib.suppress(OSError):  # what it accepts inherits this (Linux)
+        listening.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, STUCK_MS)
+    server = AsgiServer(app, MAX_HEAD)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
         yield
-
-    @contextlib.asynccontextmanager
-    async def serving(self, listening: socket.socket) -> AsyncIterator[None]:
-        """Serve; at the end of the context finish what is under way."""
-        task = asyncio.create_task(self.serve(sockets=[listening]))
-        try:
-            yield
-        finally:
-            self.should_exit = True
-            await asyncio.gather(task, return_exceptions=True)
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)

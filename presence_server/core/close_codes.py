@@ -11,6 +11,10 @@ ABNORMAL: Final = 1006
 """What stands for a Close where there was none (RFC 6455 §7.4.1): never sent."""
 
 LeaveReason = Literal["closed", "timeout", "kicked", "expired"]
+"""What a room is told of one who left."""
+
+EndReason = LeaveReason | Literal["server_stopped"]
+"""What listeners are told of a tab that ended; a room hears `closed` of a server that stops."""
 
 
 class Close(IntEnum):
@@ -63,3 +67,9 @@ TABLE: Final[dict[Close, Meaning]] = {
     Close.REMOVED: Meaning("removed by an operator, or the room ended", Advice.STOP, "kicked"),
     Close.TOO_MANY: Meaning("a limit was reached", Advice.RETRY_LATER, "closed"),
 }
+
+
+def end_reason(code: Close) -> EndReason:
+    """Why a tab ended that the server closed with this code."""
+    is_stop = code in (Close.GOING_AWAY, Close.RESTART)
+    return "server_stopped" if is_stop else TABLE[code].leave

@@ -1,6 +1,6 @@
 """What a room reports: events that are broadcast, and facts that only listeners are told."""
 
-from presence_server.core.close_codes import LeaveReason
+from presence_server.core.close_codes import EndReason, LeaveReason
 from presence_server.core.entry import Entry, Identity, Place
 from presence_server.core.messages import Status
 from presence_server.core.value import Value
@@ -56,7 +56,7 @@ class TabEnded(Value, frozen=True):
 
     identity: Identity
     tab: int
-    reason: LeaveReason
+    reason: EndReason
 
 
 class TabRenewed(Value, frozen=True):

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from presence_server.core.close_codes import LeaveReason
+from presence_server.core.close_codes import EndReason, LeaveReason
 from presence_server.core.entry import NOWHERE, Entry, Identity, Place
 from presence_server.core.errors import Limit, too_many
 from presence_server.core.events import (
@@ -139,7 +139,7 @@ class Room:
         seat.takeovers = takeovers
         return Admission(seat, events, old)
 
-    def leave(self, seat: Seat, reason: LeaveReason) -> list[Event]:
+    def leave(self, seat: Seat, reason: EndReason) -> list[Event]:
         """Give up a seat. A seat that was given up or taken over already changes nothing."""
         if not isinstance(seat, Tab):
             self._drop_observer(seat)
@@ -155,7 +155,7 @@ class Room:
         del self._members[member.user_id]
         del member.standing  # a tab and its member would hold each other
         self.seq += 1
-        events.append(Left(member.user_id, reason, self.seq))
+        events.append(Left(member.user_id, _heard(reason), self.seq))
         return events
 
     def renew(self, seat: Seat, identity: Identity) -> list[Event]:
@@ -280,6 +280,10 @@ class Room:
         member.entry = entry
         self.seq += 1
         return [Changed(entry, self.seq)]
+
+
+def _heard(reason: EndReason) -> LeaveReason:
+    return "closed" if reason == "server_stopped" else reason
 
 
 def _renewed(tab: Tab, before: Identity) -> list[Event]:

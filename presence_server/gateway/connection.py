@@ -13,7 +13,7 @@ from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF, Event
 
-from presence_server.core.close_codes import ABNORMAL, TABLE, Close, LeaveReason
+from presence_server.core.close_codes import ABNORMAL, Close, EndReason, end_reason
 from presence_server.core.errors import KeyUnknown, Refused
 from presence_server.gateway.early import TIMEOUT_S, Early
 from presence_server.gateway.frames import PING_FRAME
@@ -147,13 +147,13 @@ class Connection(asyncio.BufferedProtocol):
 
         Does nothing on a connection that is closing or gone.
         """
-        self._close(code, reason, TABLE[code].leave)
+        self._close(code, reason, end_reason(code))
 
     def dismiss(self, code: Close, reason: str) -> None:
         """Close, and give up the seat even if the socket is gone already (leave grace)."""
         self.close(code, reason)
         if self.session is not None:
-            self.session.end(TABLE[code].leave)
+            self.session.end(end_reason(code))
 
     def visit_by(self, at: float) -> None:
         """Have `visit` called at `at` or before."""
@@ -290,7 +290,7 @@ class Connection(asyncio.BufferedProtocol):
             self.outbox.transport.abort()
         return self._pulse.due(now, timeout)
 
-    def _close(self, code: Close, reason: str, leave: LeaveReason | None) -> None:
+    def _close(self, code: Close, reason: str, leave: EndReason | None) -> None:
         if self._is_ended or not self._wire.is_open:
             return
         self._wire.close(code, reason)
@@ -299,7 +299,7 @@ class Connection(asyncio.BufferedProtocol):
         self._set_deadline(self._reception.context.options.close_timeout)
         self._intake.read_again()
 
-    def _end(self, code: int, leave: LeaveReason | None) -> None:
+    def _end(self, code: int, leave: EndReason | None) -> None:
         """Give up the seat, once; without a reason to leave the client is lost (leave grace)."""
         if self._is_ended:
             return

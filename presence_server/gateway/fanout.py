@@ -18,6 +18,7 @@ is current: it is noted, and takes effect after the last write.
 from collections.abc import Sequence
 from typing import Final
 
+from presence_server.core.clocks import Clocks
 from presence_server.core.codec import encode_event, encode_snapshot
 from presence_server.core.events import Broadcast, Changed, CursorMoved, Event, Joined, Left
 from presence_server.core.room import Room
@@ -27,7 +28,7 @@ from presence_server.gateway.deflate import Stream
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.headcount import Headcount
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
+from presence_server.gateway.ports import NEVER, Scheduler, Timer
 from presence_server.metrics import Metrics
 
 GATHER_S: Final = 0.005

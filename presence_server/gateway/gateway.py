@@ -8,6 +8,7 @@ from websockets.http11 import Request, Response
 from presence_server.core.close_codes import ABNORMAL, Close
 from presence_server.core.errors import KeyUnknown, Limit, Refused, too_many
 from presence_server.core.room import Room
+from presence_server.core.seats import Seat
 from presence_server.gateway.addresses import Addresses
 from presence_server.gateway.connection import Connection
 from presence_server.gateway.deflate import agreement
@@ -18,7 +19,7 @@ from presence_server.gateway.http import Handler, Site
 from presence_server.gateway.journal import Journal
 from presence_server.gateway.lag import LoopLag
 from presence_server.gateway.ports import Listener, Options
-from presence_server.gateway.rooms import Rooms
+from presence_server.gateway.rooms import Rooms, dismiss
 from presence_server.gateway.session import Context, Session
 from presence_server.gateway.upgrade import Upgrade
 from presence_server.gateway.wheel import Wheel
@@ -89,7 +90,11 @@ class Gateway:
         self._door = Door(self.context.verifier, options.allowed_origins)
 
     def abort(self) -> None:
-        """Cut every socket that is still open."""
+        """Cut every socket that is still open; who still has a seat is told nothing any more."""
+        for live in self.rooms.live():
+            live.silence()
+            for seat in live.room.seats():
+                _session_on(seat).end("server_stopped")
         for connection in [*self._connections]:
             connection.outbox.transport.abort()
 
@@ -218,11 +223,8 @@ class Gateway:
         session = Session(connection, live, seat, self.context)
         held = {}
         if replaced is not None:
-            old = replaced.holder
-            assert isinstance(old, Connection)  # noqa: S101 - what `join` was given
-            assert old.session is not None  # noqa: S101 - it had a seat
-            held = old.session.give_up_held()
-            old.dismiss(Close.TAKEN_OVER, "taken over by the same connection id")
+            held = _session_on(replaced).give_up_held()
+            dismiss([replaced], Close.TAKEN_OVER, "taken over by the same connection id")
         live.publish(events)
         session.start(ticket.claims, counts=ticket.counts)
         session.inherit(held)
@@ -276,3 +278,11 @@ class Gateway:
         return Fanout(
             room, context.options.buffer_limit, context.scheduler, context.clocks, context.metrics
         )
+
+
+def _session_on(seat: Seat) -> Session:
+    """The session that sits there."""
+    holder = seat.holder
+    assert isinstance(holder, Connection)  # noqa: S101 - what `join` was given
+    assert holder.session is not None  # noqa: S101 - it has a seat
+    return holder.session

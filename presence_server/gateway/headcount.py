@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from presence_server.core import codec
+from presence_server.core.clocks import Clocks
 from presence_server.core.messages import Occupancy
 from presence_server.core.room import Room
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import Clocks, Scheduler, Timer
+from presence_server.gateway.ports import Scheduler, Timer
 from presence_server.metrics import Metrics
 
 INTERVAL_S: Final = 1.0

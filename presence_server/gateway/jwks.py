@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from presence_server.core.clocks import Clocks
 from presence_server.gateway.keys import Keys
-from presence_server.gateway.ports import NEVER, Clocks, Scheduler, Timer
+from presence_server.gateway.ports import NEVER, Scheduler, Timer
 from presence_server.metrics import Metrics
 
 INTERVAL_S: Final = 300.0

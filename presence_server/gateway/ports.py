@@ -33,16 +33,6 @@ class Scheduler(Protocol):
         """Call in `delay` seconds."""
 
 
-class Clocks(NamedTuple):
-    """Where times and chances come from; a test brings its own."""
-
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
-    stopwatch: Callable[[], float]
-    random: Callable[[], float]
-    new_id: Callable[[], str]
-
-
 class Verifier(Protocol):
     """Says what a token is worth."""
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from presence_server.core.claims import Claims
-from presence_server.core.close_codes import Close, LeaveReason
+from presence_server.core.clocks import Clocks
+from presence_server.core.close_codes import Close, EndReason
 from presence_server.core.codec import encode_entries
 from presence_server.core.entry import Identity
 from presence_server.core.events import EntryRefused, Event, RoomEnded, UserRemoved
@@ -18,7 +19,7 @@ from presence_server.core.removals import Removals
 from presence_server.core.room import Admission, Room, RoomLimits
 from presence_server.core.seats import Seat, Tab
 from presence_server.gateway.fanout import Fanout
-from presence_server.gateway.ports import Clocks, Listener
+from presence_server.gateway.ports import Listener
 
 REMOVED: Final = "removed by an operator"
 
@@ -125,7 +126,7 @@ class LiveRoom:
         self.fanout.publish(events)
         self._tell(self.room_id, events)
 
-    def leave(self, seat: Seat, reason: LeaveReason) -> None:
+    def leave(self, seat: Seat, reason: EndReason) -> None:
         """Give up a seat; call it once for each that was taken, also if another replaced it."""
         self._census.remove(seat.identity.user_id)
         self.publish(self.room.leave(seat, reason))

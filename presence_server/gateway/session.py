@@ -8,7 +8,8 @@ from websockets.typing import BytesLike
 
 from presence_server.core import codec, messages
 from presence_server.core.claims import LEEWAY_S, Claims
-from presence_server.core.close_codes import Close, LeaveReason
+from presence_server.core.clocks import Clocks
+from presence_server.core.close_codes import Close, EndReason
 from presence_server.core.codec import Command, Mark, Move, Ping, Point, Renew, Resync
 from presence_server.core.errors import BadMessage, ErrorCode, KeyUnknown, TokenRefused
 from presence_server.core.faults import Faults
@@ -17,7 +18,7 @@ from presence_server.core.rate import Budget
 from presence_server.core.seats import Seat, Tab
 from presence_server.gateway.frames import text_frame
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import NEVER, Clocks, Options, Scheduler, Timer, Verifier
+from presence_server.gateway.ports import NEVER, Options, Scheduler, Timer, Verifier
 from presence_server.gateway.rooms import LiveRoom
 from presence_server.metrics import Metrics
 
@@ -142,7 +143,7 @@ class Session:
             self._held = held
             self._release()
 
-    def end(self, reason: LeaveReason) -> None:
+    def end(self, reason: EndReason) -> None:
         """Leave the room: a Close frame was received or sent."""
         self._detach()
         self._leave(reason)
@@ -180,7 +181,7 @@ class Session:
         self._is_attached = False
         self._live.fanout.drop(self._link.outbox)
 
-    def _leave(self, reason: LeaveReason) -> None:
+    def _leave(self, reason: EndReason) -> None:
         if self.is_seated:
             self.is_seated = False
             self._held.clear()

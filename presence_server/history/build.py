@@ -3,18 +3,16 @@
 import asyncio
 import contextlib
 import secrets
-import shutil
-import tempfile
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
+from presence_server.core.clocks import Clocks
 from presence_server.history.clock import SteadyClock, steady
+from presence_server.history.folder import PrivateFolder
 from presence_server.history.front import Front
 from presence_server.history.journal import Journal
-from presence_server.history.link import Clocks, Link
+from presence_server.history.link import Link
 from presence_server.history.recorder import Recorder, Rooms
 from presence_server.history.setup import Setup
 from presence_server.metrics import Metrics
@@ -30,18 +28,15 @@ class History:
     Make it in the loop. `recording` is its life; `close` it after that.
     """
 
-    def __init__(
-        self, settings: Settings, address: str, random: Callable[[], float], metrics: Metrics
-    ) -> None:
-        self._folder = _private_folder()
-        setup = _setup(settings, address, str(self._folder / SOCKET))
-        clock = SteadyClock(time.time, steady)
+    def __init__(self, settings: Settings, address: str, clocks: Clocks, metrics: Metrics) -> None:
+        self._folder = PrivateFolder()
+        setup = _setup(settings, address, str(self._folder.path / SOCKET))
+        clock = SteadyClock(clocks.wall, steady)
         loop = asyncio.get_running_loop()
-        journal = Journal(lambda: self.recorder.count(), time.monotonic)
+        journal = Journal(lambda: self.recorder.count(), clocks.monotonic)
         self.recorder = Recorder(
             *(setup.run, settings.history_buffer, clock.now_ms, loop, metrics), journal.dropped
         )
-        clocks = Clocks(time.monotonic, random)
         self._link = Link(
             setup, self.recorder.waiting, self.recorder.taken, clocks, journal, metrics
         )
@@ -66,10 +61,10 @@ class History:
 
     def close(self) -> None:
         """Leave nothing behind."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
 
-def build(settings: Settings, random: Callable[[], float], metrics: Metrics) -> History | None:
+def build(settings: Settings, clocks: Clocks, metrics: Metrics) -> History | None:
     """History, if there is a database for it.
 
     Raises:
@@ -83,7 +78,7 @@ def build(settings: Settings, random: Callable[[], float], metrics: Metrics) -> 
         raise SettingsRefused(
             "history: PostgreSQL needs psycopg: pip install 'presence-server[postgresql]'"
         )
-    return History(settings, address, random, metrics)
+    return History(settings, address, clocks, metrics)
 
 
 def _setup(settings: Settings, address: str, questions: str) -> Setup:
@@ -99,11 +94,3 @@ def _setup(settings: Settings, address: str, questions: str) -> Setup:
         log_level=settings.log_level,
         log_format=settings.log_format,
     )
-
-
-def _private_folder() -> Path:
-    """Where the recorder listens. Without one it records all the same, and answers nothing."""
-    try:
-        return Path(tempfile.mkdtemp(prefix="presence-history-"))
-    except OSError:
-        return Path("/nonexistent")

@@ -8,10 +8,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from presence_server.core.close_codes import EndReason
+
 MAX_FACTS: Final = 500
 """Of one batch."""
 
-LeftBecause = Literal["closed", "timeout", "kicked", "expired", "untracked"]
+LeftBecause = EndReason | Literal["untracked"]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -25,17 +25,16 @@ class Journal:
         self._facts = facts
         self._now = now
         self._said_at: dict[str, float] = {}
-        self._is_up: bool | None = None
+        self._is_well = False
 
     def up(self) -> None:
         """The database takes what is noted."""
-        if self._is_up is not True:
+        if not self._is_well:
+            self._is_well = True
             _LOG.info("history: recording", extra={"waiting": self._facts()})
-        self._is_up = True
 
     def trouble(self, trouble: Trouble) -> None:
         """It does not."""
-        self._is_up = False
         if self._is_new(trouble.why):
             _LOG.warning(
                 "history: the database takes nothing, what is noted waits",
@@ -49,7 +48,6 @@ class Journal:
 
     def ended(self, code: int | None) -> None:
         """The recorder process ended, though nobody had told it to."""
-        self._is_up = False
         if self._is_new("ended"):
             _LOG.warning(
                 "history: the recorder process ended, and is started again",
@@ -58,7 +56,6 @@ class Journal:
 
     def hung(self) -> None:
         """The recorder process gave no sign of life, and was killed."""
-        self._is_up = False
         if self._is_new("hung"):
             _LOG.warning(
                 "history: the recorder process hung, and is started again",
@@ -91,9 +88,10 @@ class Journal:
             )
 
     def _is_new(self, what: str) -> bool:
-        """Whether this is to be said: the same once a minute."""
+        """Whether to tell of trouble: the same once a minute. Its end is told if it was."""
         now = self._now()
         if now < self._said_at.get(what, now):
             return False
         self._said_at[what] = now + AGAIN_S
+        self._is_well = False
         return True

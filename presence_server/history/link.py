@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from presence_server.history.backoff import delay_s
+from presence_server.core.backoff import delay_s
+from presence_server.core.clocks import Clocks
 from presence_server.history.channel import Channel
 from presence_server.history.facts import Answer, Ready, Taken, Trouble
 from presence_server.history.journal import Journal
@@ -23,25 +24,21 @@ from presence_server.metrics import Metrics
 
 WINDOW: Final = 1_048_576
 """Bytes on their way to being taken: what the process holds in memory, at most."""
-HANG_S: Final = 30.0
-"""A process of which nothing was heard for so long is killed."""
 LOOK_S: Final = 5.0
-"""How often that is looked at."""
+"""How often it is looked whether something was heard of the process."""
+SILENT: Final = 6
+"""Looks, one after the other, at which nothing was: then it is killed. A clock would also count
+the time in which the server itself was stopped.
+"""
 GRACE_S: Final = 2.0
-"""In which one that has hung up ends."""
+"""In which one ends that has hung up, or was killed."""
+FIRST_S: Final = 0.5
 MOST_S: Final = 30.0
-"""Between two starts."""
+"""Between two starts, at first and at most."""
 WELL_S: Final = 60.0
 """One that ran for so long did not fail at its start."""
 
 _LOG: Final = logging.getLogger("presence_server")
-
-
-class Clocks(NamedTuple):
-    """Where times and chances come from."""
-
-    monotonic: Callable[[], float]
-    random: Callable[[], float]
 
 
 class Link:
@@ -59,10 +56,8 @@ class Link:
         journal: Journal,
         metrics: Metrics,
         launch: Launch = launch,
-        hang_s: float = HANG_S,
     ) -> None:
         self._launch = launch
-        self._hang_s = hang_s
         self._setup = msgspec.msgpack.encode(setup)
         self._waiting = waiting
         self._taken = taken
@@ -73,7 +68,7 @@ class Link:
         self._channel: Channel | None = None
         self._is_ready = False
         self._has_finished = False
-        self._heard_at = 0.0
+        self._is_heard = False
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None]
 
@@ -117,7 +112,7 @@ class Link:
             ran_s = self._clocks.monotonic() - began
             failures = 1 if ran_s > WELL_S else failures + 1
             if not self._is_over:
-                await self._rest(delay_s(failures, MOST_S, self._clocks.random()))
+                await self._rest(delay_s(failures, FIRST_S, MOST_S, self._clocks.random()))
                 self._metrics.history_restarts.inc()
 
     async def _rest(self, seconds: float) -> None:
@@ -132,7 +127,6 @@ class Link:
         """One process, from its start to its end."""
         over = asyncio.Event()
         channel = Channel(self._answered, over.set)
-        self._heard_at = self._clocks.monotonic()
         try:
             child = await self._launch(channel)
         except OSError as error:
@@ -142,9 +136,10 @@ class Link:
             self._begin(channel)
             await self._watch(over)
         finally:
+            has_hung_up = over.is_set()
             self._end(channel)
-            await _bury(child, GRACE_S if over.is_set() else 0.0)
-            if not self._ending.is_set():
+            await _bury(child, GRACE_S if has_hung_up else 0.0)
+            if has_hung_up and not self._ending.is_set():
                 self._journal.ended(child.returncode)
 
     def _begin(self, channel: Channel) -> None:
@@ -162,15 +157,18 @@ class Link:
 
     async def _watch(self, over: asyncio.Event) -> None:
         """Wait until it ends, or hangs."""
-        while not over.is_set():
+        silent = 0
+        while silent < SILENT:
+            self._is_heard = False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), LOOK_S)
-            if self._clocks.monotonic() - self._heard_at > self._hang_s:
-                self._journal.hung()
+            if over.is_set():
                 return
+            silent = 0 if self._is_heard else silent + 1
+        self._journal.hung()
 
     def _answered(self, frame: bytes) -> None:
-        self._heard_at = self._clocks.monotonic()
+        self._is_heard = True
         answer = self._decode(frame)
         if isinstance(answer, Trouble):
             self._metrics.history_commits.labels("failed").inc()
@@ -187,12 +185,13 @@ class Link:
 
 
 async def _bury(child: Child, within_s: float) -> None:
-    """Wait for its end, and see to it."""
+    """Wait for its end, and see to it. One that waits for a broken disk does not even die."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(child.wait(), within_s)
     if child.returncode is None:
         child.kill()
-        await child.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), GRACE_S)
 
 
 def _tell(task: asyncio.Task[None]) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from presence_server.core import events
 from presence_server.core.entry import Place
-from presence_server.core.messages import Status
 from presence_server.history.facts import (
     AnyFact,
     Ended,
@@ -35,7 +34,7 @@ def _moved(at: int, room: str, event: events.TabMoved | events.TabRenewed) -> Fa
     if not who.track:
         return _NOTHING
     kind, id_, version = _resource(event.place)
-    is_away = _is_away(event.status)
+    is_away = event.status == "away"
     user, is_guest, role = who.user_id, who.anon, who.profile.role
     return (Moved(at, room, user, is_guest, event.tab, role, kind, id_, version, is_away),)
 
@@ -76,10 +75,6 @@ def _resource(place: Place) -> tuple[str | None, str | None, str | None]:
     if not place.resource_type or not place.resource_id:
         return (None, None, None)
     return (place.resource_type, place.resource_id, place.version_id)
-
-
-def _is_away(status: Status) -> bool:
-    return status == "away"
 
 
 OF_TABS: Final = frozenset({events.TabOpened, events.TabMoved, events.TabEnded, events.TabRenewed})

@@ -5,60 +5,36 @@ begins again with the connection and the lock, after a while, for ever: batches 
 are taken, and one that was taken already changes nothing.
 """
 
-import itertools
 import queue
 import random
-import sqlite3
-import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import TracebackType
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from presence_server.history.backoff import delay_s
-from presence_server.history.facts import MAX_FACTS, Answer, Batch, Ready, Taken, Trouble
+from presence_server.core.backoff import delay_s
+from presence_server.history.backlog import Backlog
+from presence_server.history.facts import Answer, Batch, Ready, Taken
+from presence_server.history.failures import failures, trouble
 from presence_server.history.fold.rules import Rules
+from presence_server.history.jobs import Job, Jobs
 from presence_server.history.setup import Setup
 from presence_server.history.store.care import Care, Keeping
-from presence_server.history.store.database import (
-    Occupied,
-    Unusable,
-    WriterLock,
-    check_place,
-    classify,
-    prepare,
-)
+from presence_server.history.store.database import WriterLock, check_place, prepare
 from presence_server.history.store.engine import writer as writing_engine
 from presence_server.history.store.taker import Taker
 
-COMMIT_S: Final = 1.0
+FIRST_S: Final = 0.5
 MOST_S: Final = 10.0
-"""Between two tries."""
+"""Between two tries, at first and at most."""
 LAST_TRIES_S: Final = 0.25
-MOST_FACTS: Final = 2_000
-"""Of one transaction, where so many wait: each costs less then."""
-MAX_BATCHES: Final = 100
-"""Of one transaction, more or less: those without facts are many after a long wait."""
 STUCK_S: Final = 120.0
 """Nothing that is done between two looks at the queue takes so long, but for a migration."""
 
 Result = TypeVar("Result")
-
-
-class _Job(NamedTuple):
-    work: Callable[[Engine], object]
-    future: "Future[object]"
-    after: int
-
-
-class _End(NamedTuple):
-    """Nothing comes after it."""
 
 
 class Writer:
@@ -72,15 +48,13 @@ class Writer:
         self.ended: Future[None] = Future()
         self._setup = setup
         self._answer = answer
-        self._come: queue.SimpleQueue[Batch | _Job | _End] = queue.SimpleQueue()
-        self._batches: deque[Batch] = deque()
-        self._facts = 0
-        self._jobs: deque[_Job] = deque()
+        self._come: queue.SimpleQueue[Batch | Job | None] = queue.SimpleQueue()
+        self._backlog = Backlog()
+        self._jobs = Jobs()
         self._is_ending = threading.Event()
         self._has_heard_end = False
-        self._taken: int | None = None
+        self._is_ready = False
         self._failures = 0
-        self._committed_at = 0.0
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -98,21 +72,21 @@ class Writer:
         It waits until all batches up to the number `after` are taken.
         """
         future: Future[Result] = Future()
-        job = _Job(work, future, after)  # type: ignore[arg-type] # what it returns is its own
+        job = Job(work, future, after)  # type: ignore[arg-type] # what it returns is its own
         self._come.put(job)
         return future
 
     def finish(self) -> None:
         """Take what there is at once, and end."""
         self._is_ending.set()
-        self._come.put(_End())
+        self._come.put(None)
 
     def is_stuck(self, now: float) -> bool:
         """Whether something takes so long that it may never end; `now` is monotonic."""
         since = self._busy_since
         return since is not None and now - since > STUCK_S
 
-    # The thread
+    # The thread, and its tries
 
     def _run(self) -> None:
         try:
@@ -127,7 +101,7 @@ class Writer:
 
     @property
     def _is_over(self) -> bool:
-        return self._has_heard_end and not self._batches and not self._jobs
+        return self._has_heard_end and not self._backlog and not self._jobs
 
     def _try(self) -> None:
         """Write, for as long as that goes well."""
@@ -143,151 +117,81 @@ class Writer:
         except failures() as error:
             self._failures += 1
             self._answer(trouble(error))
-            self._rest(delay_s(self._failures, MOST_S, random.random()))  # noqa: S311 - jitter
+            chance = random.random()  # noqa: S311 - jitter
+            self._rest(delay_s(self._failures, FIRST_S, MOST_S, chance))
 
     def _rest(self, seconds: float) -> None:
         """Wait; at the end for a moment only, as there is not much time left."""
         if self._is_ending.wait(seconds):
             time.sleep(min(seconds, LAST_TRIES_S))
 
+    # One try
+
     def _write(self, engine: Engine) -> None:
         self._busy_since = time.monotonic()
         setup = self._setup
         taker = Taker(engine, Rules(setup.half_life_days, setup.session_idle_ms, setup.guest_key))
-        care = Care(engine, _keeping(setup))
+        care = Care(engine, Keeping(setup.ledger_days, setup.activity_days, setup.guest_key))
         self._begun(taker.begin(setup.run))
         while not self._is_over:
             self._busy_since = None
-            is_due = not self._is_ending.is_set() and care.due(_wall_ms())
-            self._gather(may_wait=not is_due)
+            is_care_due = not self._is_ending.is_set() and care.due(_wall_ms())
+            self._gather(may_wait=not is_care_due)
             self._busy_since = time.monotonic()
             check_place(setup.address)
-            if self._is_time:
+            if self._backlog and self._is_time:
                 self._take(taker)
-            self._do_what_can_be(engine)
-            if is_due:
+            self._do_jobs(engine)
+            if is_care_due:
                 care.step(_wall_ms())
 
     def _begun(self, number: int) -> None:
         """The database is there, and has taken all up to `number`: maybe more than was known."""
-        if self._taken is None:
+        if not self._is_ready:
+            self._is_ready = True
             self._answer(Ready(number))
-        elif number > self._taken:
+        elif number > self._backlog.taken:
             self._answer(Taken(number))
-        # A file that was restored has taken less; what it lacks is not here any more.
-        self._let_go(max(number, self._taken or 0))
+        self._backlog.let_go(number)
 
     def _gather(self, *, may_wait: bool) -> None:
         """Take in what has come; wait for more, unless there is something to do."""
-        while not self._is_time and not any(map(self._can_be_done, self._jobs)):
+        while not self._is_time and not self._jobs.is_any_due(self._backlog.taken):
+            pause_s = self._backlog.pause_s(time.monotonic()) if may_wait else 0.0
             try:
-                self._receive(self._come.get(timeout=self._pause() if may_wait else 0))
+                self._receive(self._come.get(timeout=pause_s))
             except queue.Empty:
                 return
 
     @property
     def _is_time(self) -> bool:
-        """Whether a transaction is due."""
-        if not self._batches:
-            return self._has_heard_end
-        is_much = self._facts >= MAX_FACTS or len(self._batches) >= MAX_BATCHES
-        return is_much or self._is_awaited or self._has_heard_end or self._pause() == 0
+        """Whether to write what waits, or, at the end, to wait for nothing more."""
+        awaited = self._jobs.awaited(self._backlog.taken)
+        is_awaited = awaited is not None and self._backlog.has(awaited)
+        is_due = self._backlog.pause_s(time.monotonic()) == 0.0
+        return self._has_heard_end or is_awaited or is_due
 
-    @property
-    def _is_awaited(self) -> bool:
-        """Whether something waits for the last of the batches that are here, or an earlier one."""
-        held = (job.after for job in self._jobs if not self._can_be_done(job))
-        return any(number <= self._batches[-1].number for number in held)
-
-    def _pause(self) -> float:
-        """How long the next transaction can wait."""
-        if not self._batches:
-            return COMMIT_S
-        return max(0.0, self._committed_at + COMMIT_S - time.monotonic())
-
-    def _receive(self, item: "Batch | _Job | _End") -> None:
+    def _receive(self, item: Batch | Job | None) -> None:
         if isinstance(item, Batch):
-            self._batches.append(item)
-            self._facts += len(item.facts)
-        elif isinstance(item, _Job):
-            self._jobs.append(item)
+            self._backlog.add(item)
+        elif isinstance(item, Job):
+            self._jobs.add(item)
         else:
             self._has_heard_end = True
 
     def _take(self, taker: Taker) -> None:
         """One transaction."""
-        facts = itertools.accumulate(len(batch.facts) for batch in self._batches)
-        count = sum(1 for sum_ in facts if sum_ <= MOST_FACTS)
-        batches = list(itertools.islice(self._batches, max(1, count)))
-        if batches:
-            taker.take(batches)
-            self._committed_at = time.monotonic()
-            self._failures = 0
-            self._let_go(batches[-1].number)
-            self._answer(Taken(batches[-1].number))
+        batches = self._backlog.next()
+        taker.take(batches)
+        number = batches[-1].number
+        self._failures = 0
+        self._backlog.committed(number, time.monotonic())
+        self._answer(Taken(number))
 
-    def _let_go(self, number: int) -> None:
-        self._taken = number
-        while self._batches and self._batches[0].number <= number:
-            self._facts -= len(self._batches.popleft().facts)
-
-    def _do_what_can_be(self, engine: Engine) -> None:
-        for job in [job for job in self._jobs if self._can_be_done(job)]:
-            self._jobs.remove(job)
-            self._do(job, engine)
-        if self._has_heard_end and not self._batches:  # what the others wait for never comes
-            while self._jobs:
-                self._jobs.popleft().future.cancel()
-
-    def _can_be_done(self, job: _Job) -> bool:
-        return job.after <= (self._taken or 0) or job.future.cancelled()
-
-    def _do(self, job: _Job, engine: Engine) -> None:
-        if job.future.set_running_or_notify_cancel():
-            with _Told(job.future):
-                job.future.set_result(job.work(engine))
-
-
-class _Told:
-    """What fails within is the trouble of who waits for the future."""
-
-    def __init__(self, future: "Future[object]") -> None:
-        self._future = future
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is not None:
-            self._future.set_exception(error)
-        return isinstance(error, Exception)
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """What a database does; psycopg may be there or not."""
-    psycopg = sys.modules.get("psycopg")
-    driver = () if psycopg is None else (psycopg.Error,)
-    return (SQLAlchemyError, OSError, Occupied, Unusable, sqlite3.Error, *driver)
-
-
-def trouble(error: BaseException) -> Trouble:
-    """What the server is told of a failure: nothing that a client said."""
-    if isinstance(error, Occupied):
-        return Trouble("taken")
-    if isinstance(error, Unusable):
-        return Trouble(error.trouble, str(error))
-    driver = getattr(error, "orig", error)
-    codes = (getattr(driver, name, None) for name in ("sqlite_errorname", "sqlstate"))
-    return Trouble(classify(error), next(filter(None, codes), None))
-
-
-def _keeping(setup: Setup) -> Keeping:
-    return Keeping(setup.ledger_days, setup.activity_days, setup.guest_key)
+    def _do_jobs(self, engine: Engine) -> None:
+        self._jobs.do_due(engine, self._backlog.taken)
+        if self._has_heard_end and not self._backlog:
+            self._jobs.cancel()
 
 
 def _wall_ms() -> int:

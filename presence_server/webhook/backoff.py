@@ -1,18 +1,12 @@
-"""How long to wait after a failure. Pure."""
+"""How long to wait for a target that fails: within these bounds, as it asks for. Pure."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-MIN_S: Final = 1.0
+FIRST_S: Final = 1.0
 MAX_S: Final = 300.0
 _LONGEST_NUMBER: Final = 9
-
-
-def delay_s(failures: int, chance: float) -> float:
-    """Seconds after so many failures in a row (from 1): doubled each time, × a random 0.5–1."""
-    doubled = MIN_S * 2.0 ** min(failures - 1, 16)
-    return min(MAX_S, doubled) * (0.5 + 0.5 * chance)
 
 
 def retry_after_s(header: str | None, now_s: float) -> float:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from presence_server.webhook.backoff import MAX_S, delay_s
+from presence_server.core.backoff import delay_s
+from presence_server.webhook.backoff import FIRST_S, MAX_S
 from presence_server.webhook.ledger import NEVER, Batch, Ledger
 from presence_server.webhook.payload import Body, encode
 
@@ -159,4 +160,5 @@ class Courier:
     def _delay_s(self, answer: Answer) -> float:
         if answer.status == GONE:
             return MAX_S
-        return max(answer.retry_after_s, delay_s(self._failures, self._random()))
+        backoff_s = delay_s(self._failures, FIRST_S, MAX_S, self._random())
+        return max(answer.retry_after_s, backoff_s)

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Protocol
 
+from presence_server.core.clocks import Clocks
 from presence_server.core.events import Event, Joined, Left
 from presence_server.metrics import Metrics
 from presence_server.webhook.courier import Answer, Courier, Post, Result
@@ -14,15 +15,6 @@ from presence_server.webhook.ledger import NEVER, Ledger
 LOG_EVERY_S: Final = 60.0
 
 _LOG: Final = logging.getLogger("presence_server")
-
-
-class Clocks(NamedTuple):
-    """Where times, chances and ids come from."""
-
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
-    random: Callable[[], float]
-    new_id: Callable[[], str]
 
 
 class Sender(Protocol):

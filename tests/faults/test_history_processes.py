@@ -154,6 +154,8 @@ def check_end(server: Server, recorded: Recorded) -> None:
     assert not is_there(recorder)
     assert recorded.count("tabs") == 0
     assert recorded.rows("SELECT count(*) FROM views WHERE ended_at IS NULL") == [(0,)]
+    stopped = (ENDS.index("server_stopped"),)
+    assert recorded.rows("SELECT DISTINCT ended_by FROM views") == [stopped]
     recorded.check()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from presence_server.history import backlog as backlogs
 from presence_server.history import writer as writers
 from presence_server.history.clock import SteadyClock
 from presence_server.history.facts import (
@@ -58,7 +59,7 @@ def cluster() -> Iterator[Postgres]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a writer waits for is short, and its wall clock is that of the facts."""
     monkeypatch.setattr(writers, "_wall_ms", lambda: EPOCH)
-    monkeypatch.setattr(writers, "COMMIT_S", 0.02)
+    monkeypatch.setattr(backlogs, "COMMIT_S", 0.02)
     monkeypatch.setattr(writers, "MOST_S", 0.1)
     monkeypatch.setattr(engines, "BUSY_S", 0.05)
 

@@ -1,5 +1,8 @@
 """A restart: all are told, spread over time, and nobody is seen to leave."""
 
+from collections.abc import Sequence
+
+from presence_server.core.events import Event, Left, TabEnded
 from tests.support.world import OPTIONS, Client, World
 
 RESTART = (1012, "server is restarting")
@@ -10,8 +13,10 @@ def crowd(world: World, room: str, size: int) -> list[Client]:
     """People in a room, who all see one another."""
     people = []
     for number in range(size):
-        token = world.token(f"user-{number}", room=room)
-        people.append(world.dial(f"/parties/presence/{room}?_pk=p&token={token}"))
+        user = f"user-{number}"
+        query = f"_pk=p&token={world.token(user, room=room)}"
+        people.append(world.dial(f"/parties/presence/{room}?{query}"))
+        people[-1].user = user
     world.settle()
     return people
 
@@ -88,3 +93,51 @@ def test_those_who_were_lost_within_the_grace_hold_nothing_up() -> None:
     assert over == [True]
     assert closed(people[15:]) == 15
     assert len(world.gateway.rooms) == 0
+
+
+class Ends:
+    """A listener: why each tab ended, and what its room was told of that."""
+
+    def __init__(self) -> None:
+        self.tabs: dict[str, str] = {}
+        self.heard: dict[str, str] = {}
+
+    def on_events(self, room_id: str, events: Sequence[Event], now_ms: int) -> None:
+        """Take note."""
+        del room_id, now_ms
+        for event in events:
+            if isinstance(event, TabEnded):
+                self.tabs[event.identity.user_id] = event.reason
+            elif isinstance(event, Left):
+                self.heard[event.user_id] = event.reason
+
+
+def test_listeners_are_told_that_the_server_was_stopped_and_nobody_else_is() -> None:
+    ends = Ends()
+    world = World(OPTIONS._replace(leave_grace=600.0), listeners=[ends])
+    people = crowd(world, "presence-acme", 60)
+    people[1].vanish()
+    world.gateway.drain(SPREAD_S, lambda: None)
+    world.loop.advance(0.01)
+    people[-1].close()  # while others are closed already
+    world.loop.advance(SPREAD_S)
+    own = people[-1].user
+    assert ends.tabs.pop(own) == "closed"
+    assert set(ends.tabs.values()) == {"server_stopped"}
+    assert len(ends.tabs) == 59
+    assert set(ends.heard.values()) == {"closed"}
+
+
+def test_those_who_are_cut_at_once_did_not_leave_either() -> None:
+    ends = Ends()
+    world = World(OPTIONS._replace(leave_grace=600.0), listeners=[ends])
+    people = crowd(world, "presence-acme", 30)
+    people[1].vanish()
+    world.gateway.drain(SPREAD_S, lambda: None)
+    world.loop.advance(0.01)
+    sent = [len(person.raw) for person in people]
+    world.gateway.abort()
+    world.loop.advance(0)
+    assert (len(world.gateway), len(world.gateway.rooms)) == (0, 0)
+    assert list(ends.tabs.values()) == ["server_stopped"] * 30
+    assert [len(person.raw) for person in people] == sent

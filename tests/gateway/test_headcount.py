@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from presence_server.core.clocks import Clocks
 from presence_server.core.entry import Identity, Profile
 from presence_server.core.events import Event
 from presence_server.core.room import Room, RoomLimits
@@ -15,7 +16,6 @@ from presence_server.core.seats import Seat
 from presence_server.gateway import fanout
 from presence_server.gateway.fanout import Fanout
 from presence_server.gateway.outbox import Outbox
-from presence_server.gateway.ports import Clocks
 from presence_server.metrics import Metrics
 from tests.support.loop import FakeLoop, Handle
 from tests.support.world import OPTIONS, ROOM, Client, World

@@ -10,11 +10,12 @@ from functools import partial
 import msgspec
 import pytest
 
+from presence_server.core.clocks import Clocks
 from presence_server.history.channel import Channel
 from presence_server.history.facts import Alive, Answer, Batch, Ready, Taken, Trouble
 from presence_server.history.journal import AGAIN_S, Journal
 from presence_server.history.launch import Child, environment
-from presence_server.history.link import WINDOW, Clocks, Link
+from presence_server.history.link import SILENT, WINDOW, Link
 from presence_server.history.setup import Setup
 from presence_server.history.waiting import Packed, Waiting
 from presence_server.metrics import Metrics
@@ -62,19 +63,22 @@ class Process:
 class Stage:
     """A link whose processes are here."""
 
-    def __init__(self, hang_s: float = 60.0) -> None:
+    def __init__(self) -> None:
         self.now = 1_000.0
         self.waiting = Waiting()
         self.processes: list[Process] = []
         self.metrics = Metrics()
         self.failure: OSError | None = None
-        journal = Journal(lambda: self.waiting.facts, lambda: self.now)
-        clocks = Clocks(lambda: self.now, lambda: 0.0)
+        journal = Journal(lambda: self.waiting.facts, self.time)
+        clocks = Clocks(self.time, self.time, self.time, lambda: 0.0, str)
         self.link = Link(
             *(SETUP, self.waiting, self.waiting.taken, clocks, journal, self.metrics),
             launch=self._launch,
-            hang_s=hang_s,
         )
+
+    def time(self) -> float:
+        """Seconds; it is what was set."""
+        return self.now
 
     async def _launch(self, channel: Channel) -> Child:
         if self.failure is not None:
@@ -115,9 +119,9 @@ async def soon(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(hang_s: float = 60.0) -> AsyncIterator[Stage]:
+async def running() -> AsyncIterator[Stage]:
     """A link that was started."""
-    stage = Stage(hang_s)
+    stage = Stage()
     stage.link.start()
     yield stage
     await stage.link.stop(0.0)
@@ -180,19 +184,21 @@ async def test_no_more_is_on_its_way_than_a_process_may_hold() -> None:
 
 
 async def test_one_of_which_nothing_is_heard_is_killed_and_one_that_lives_is_not(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("presence_server.history.link.LOOK_S", 0.02)
-    async with running(hang_s=30) as stage:
+    monkeypatch.setattr("presence_server.history.link.LOOK_S", 0.05)
+    async with running() as stage:
         process = await stage.process()
-        for _ in range(5):
-            stage.now += 20
+        for _ in range(2 * SILENT):
             process.say(Alive())
             await asyncio.sleep(0.05)
+        stage.now += 3_600  # the server itself was stopped
+        await asyncio.sleep(0.05)
         assert process.returncode is None
-        stage.now += 31
         await soon(lambda: process.returncode == -9)
         assert await stage.process(2) is not process
+    said = [line.message for line in caplog.records]
+    assert said == ["history: the recorder process hung, and is started again"]
 
 
 async def test_without_processes_to_be_had_it_tries_again_and_the_rest_goes_on(
@@ -223,6 +229,18 @@ async def test_the_same_trouble_is_said_once_a_minute(caplog: pytest.LogCaptureF
         await soon(lambda: stage.sample("up"))
     assert [getattr(line, "trouble", None) for line in caplog.records].count("full") == 2
     assert caplog.text.count("history: recording") == 1
+
+
+def test_trouble_that_comes_and_goes_is_said_once_a_minute_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "presence_server")
+    seconds = iter(range(2 * int(AGAIN_S)))
+    journal = Journal(lambda: 0, lambda: float(next(seconds)))
+    for _ in range(2 * int(AGAIN_S)):
+        journal.trouble(Trouble("locked"))
+        journal.up()
+    assert [line.levelname for line in caplog.records] == ["WARNING", "INFO"] * 2
 
 
 # The end
@@ -259,6 +277,18 @@ async def test_a_process_that_never_answers_does_not_hold_up_the_end(
     await stage.link.stop(0.1)
     assert process.returncode == -9
     assert "ended with facts that are not recorded" in caplog.text
+
+
+async def test_nor_does_one_that_does_not_even_die(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("presence_server.history.link.GRACE_S", 0.05)
+    monkeypatch.setattr(Process, "kill", lambda _: None)
+    stage = Stage()
+    stage.link.start()
+    process = await stage.process()
+    await asyncio.wait_for(stage.link.stop(0.0), SOON_S)
+    assert process.returncode is None
+    process.exit()
+    await asyncio.sleep(0)
 
 
 async def test_one_that_dies_at_the_end_is_started_again_for_what_is_left() -> None:

@@ -19,7 +19,7 @@ from presence_server.history.facts import (
     RoomEnded,
 )
 from presence_server.history.journal import Journal
-from presence_server.history.link import Clocks, Link
+from presence_server.history.link import Link
 from presence_server.history.setup import Setup
 from presence_server.metrics import Metrics
 from tests.history.noting import Sink, attach, enter
@@ -71,7 +71,7 @@ def without_a_process(world: World) -> Sink:
     """There is no recorder process at the other end."""
     sink = attach(world, SMALL)
     recorder = sink.recorder
-    clocks = Clocks(world.loop.time, random.Random(0).random)
+    clocks = world.clocks._replace(random=random.Random(0).random)
     metrics = Metrics()
     journal = Journal(recorder.count, world.loop.time)
     link = Link(SETUP, recorder.waiting, recorder.taken, clocks, journal, metrics)

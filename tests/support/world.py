@@ -16,11 +16,12 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from presence_server.core.claims import Expected
+from presence_server.core.clocks import Clocks
 from presence_server.core.room import RoomLimits
 from presence_server.gateway.gateway import Gateway
 from presence_server.gateway.http import Handler
 from presence_server.gateway.keys import secret_key
-from presence_server.gateway.ports import Clocks, Listener, Options
+from presence_server.gateway.ports import Listener, Options
 from presence_server.gateway.session import Context
 from presence_server.gateway.tokens import JwtVerifier
 from presence_server.metrics import Metrics

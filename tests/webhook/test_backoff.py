@@ -1,18 +1,10 @@
-"""How long it waits after a failure."""
+"""How long it waits if it is asked to."""
 
 import pytest
 
-from presence_server.webhook.backoff import delay_s, retry_after_s
+from presence_server.webhook.backoff import retry_after_s
 
 NOW = 1_445_412_000.0  # Wed, 21 Oct 2015 07:20:00 GMT
-
-
-def test_it_waits_twice_as_long_each_time_up_to_five_minutes() -> None:
-    assert [delay_s(failures, 1.0) for failures in (1, 2, 3, 9, 10, 10_000)] == [
-        *(1.0, 2.0, 4.0, 256.0),
-        *(300.0, 300.0),
-    ]
-    assert delay_s(3, 0.0) == 2.0
 
 
 @pytest.mark.parametrize(

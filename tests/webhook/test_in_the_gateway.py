@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from presence_server.webhook.courier import Answer, Post, Result
-from presence_server.webhook.webhook import Clocks, Webhook
+from presence_server.webhook.webhook import Webhook
 from tests.support.world import ROOM, World
 from tests.webhook.receiver import Receiver
 
@@ -36,13 +36,7 @@ class Stage:
     def __init__(self) -> None:
         self.recorder = Recorder()
         self.world = World(listeners=[self])
-        clocks = self.world.clocks
-        self.webhook = Webhook(
-            self.recorder,
-            0.0,
-            Clocks(clocks.monotonic, clocks.wall, clocks.random, clocks.new_id),
-            self.world.metrics,
-        )
+        self.webhook = Webhook(self.recorder, 0.0, self.world.clocks, self.world.metrics)
         self.on_events = self.webhook.on_events
 
     async def told(self) -> list[tuple[str, str]]:
