@@ -5,4 +5,6 @@ from typing import Final
 FAILED: Final = 1
 USAGE: Final = 2
 """It was called or set up wrongly."""
+NO: Final = 3
+"""It did what it was asked, and the answer is no; a failure looks different."""
 INTERRUPTED: Final = 130

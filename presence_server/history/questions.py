@@ -5,15 +5,11 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import uvicorn
-
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
+    from presence_server.asgi import AsgiServer
     from presence_server.history.api.source import Submit
 
 MAX_HEAD: Final = 65_536
@@ -23,24 +19,21 @@ LOAD_S: Final = 10.0
 _LOG: Final = logging.getLogger("presence_server")
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
-async def answer_questions(address: str, path: Path, submit: "Submit") -> None:
-    """Answer until it is cancelled. Who asks before all is loaded waits."""
+def listen(path: Path) -> socket.socket | None:
+    """Where it is asked: who asks from now on waits. None if that can't be."""
     try:
-        listening = _listen(path)
+        return _bound(path)
     except OSError as error:
         _LOG.error("history: no questions are answered", extra={"reason": error.strerror})
-        return
+        return None
+
+
+async def answer_questions(address: str, listening: socket.socket, submit: "Submit") -> None:
+    """Answer until it is cancelled. Who asks before all is loaded waits."""
     with listening:
         await _wait_for_one(listening)
-        app = await asyncio.to_thread(_application, address, submit)
-        await _Server(_config(app)).serve(sockets=[listening])
+        server = await asyncio.to_thread(_server, address, submit)
+        await server.serve(sockets=[listening])
 
 
 async def _wait_for_one(listening: socket.socket) -> None:
@@ -54,27 +47,17 @@ async def _wait_for_one(listening: socket.socket) -> None:
         loop.remove_reader(listening)
 
 
-def _config(app: "FastAPI") -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        access_log=False,
-        log_config=None,
-        log_level="error",
-        lifespan="off",
-        ws="none",
-        h11_max_incomplete_event_size=MAX_HEAD,
-    )
-
-
-def _application(address: str, submit: "Submit") -> "FastAPI":
+def _server(address: str, submit: "Submit") -> "AsgiServer":
     """Loading takes long, so it is done beside."""
+    from presence_server.asgi import AsgiServer
     from presence_server.history.api.app import CONNECTIONS, create_api
     from presence_server.history.store.engine import readers
 
-    return create_api(readers(address, CONNECTIONS), submit, lambda: time.time_ns() // 1_000_000)
+    engine = readers(address, CONNECTIONS)
+    return AsgiServer(create_api(engine, submit, lambda: time.time_ns() // 1_000_000), MAX_HEAD)
 
 
-def _listen(path: Path) -> socket.socket:
+def _bound(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)  # of one that was killed
     listening = socket.socket(socket.AF_UNIX)
     listening.setblocking(False)

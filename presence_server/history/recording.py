@@ -12,17 +12,20 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from presence_server import logs
 from presence_server.history.channel import Channel
 from presence_server.history.facts import Alive, Answer, Batch
-from presence_server.history.questions import answer_questions
+from presence_server.history.folder import remove_if_left
+from presence_server.history.questions import answer_questions, listen
 from presence_server.history.setup import Setup
-from presence_server.history.writer import Writer
 from presence_server.logs import crashes
+
+if TYPE_CHECKING:
+    from presence_server.history.writer import Writer
 
 ALIVE_S: Final = 5.0
 LAST_S: Final = 5.0
@@ -74,12 +77,18 @@ class Recording:
     def _begin(self, setup: Setup) -> None:
         loop = asyncio.get_running_loop()
         logs.configure(setup)
+        self._socket = Path(setup.questions)
+        listening = listen(self._socket)
+        # Half a second: whoever asks meanwhile is not turned away.
+        from presence_server.history.writer import Writer
+
         self._writer = Writer(setup, lambda answer: loop.call_soon_threadsafe(self._say, answer))
         self._writer.ended.add_done_callback(lambda _: loop.call_soon_threadsafe(self._over.set))
         self._writer.start()
-        self._socket = Path(setup.questions)
-        questions = answer_questions(setup.address, self._socket, self._writer.submit)
-        self._tasks = [loop.create_task(questions), loop.create_task(self._live(self._writer))]
+        self._tasks = [loop.create_task(self._live(self._writer))]
+        if listening is not None:
+            questions = answer_questions(setup.address, listening, self._writer.submit)
+            self._tasks.append(loop.create_task(questions))
         gc.freeze()
 
     def _hung_up(self) -> None:
@@ -88,19 +97,17 @@ class Recording:
     def _say(self, answer: Answer) -> None:
         self._channel.send(self._encode(answer))
 
-    async def _live(self, writer: Writer) -> None:
+    async def _live(self, writer: "Writer") -> None:
         """Give signs of life, unless the writer is stuck: then the server is to end it."""
         while not writer.is_stuck(time.monotonic()):
             self._say(Alive())
             await asyncio.sleep(ALIVE_S)
 
-    async def _finish(self, writer: Writer) -> int:
+    async def _finish(self, writer: "Writer") -> int:
         """Have the rest written."""
         writer.finish()
         ended = asyncio.wrap_future(writer.ended)
         await asyncio.wait({ended}, timeout=LAST_S)
         self._channel.close()
-        with contextlib.suppress(OSError):  # it is the server's to do, but that may be dead
-            self._socket.unlink()
-            self._socket.parent.rmdir()
+        remove_if_left(self._socket.parent)
         return 0 if ended.done() and ended.exception() is None else FAILED

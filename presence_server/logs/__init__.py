@@ -7,13 +7,15 @@ thread writes (`outlet`). Nothing here waits for whoever reads stderr.
 import logging
 import sys
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from presence_server.logs import crashes
 from presence_server.logs.lines import OURS, JsonLines, TextLines
 from presence_server.logs.outlet import Count, Kind, Outlet
 from presence_server.logs.throttle import Throttle
-from presence_server.metrics import Metrics
+
+if TYPE_CHECKING:  # slow to load, and one process of the two has none
+    from presence_server.metrics import Metrics
 
 MOST_ALIKE: Final = 5
 WINDOW_S: Final = 10
@@ -40,7 +42,7 @@ class Wishes(Protocol):
 class Log:
     """The log of this process, which follows the settings. Close it at the end."""
 
-    def __init__(self, settings: Wishes, metrics: Metrics | None, descriptor: int) -> None:
+    def __init__(self, settings: Wishes, metrics: "Metrics | None", descriptor: int) -> None:
         throttle: Throttle[Kind] = Throttle(MOST_ALIKE, WINDOW_S)
         dropped, repeats = _counts(metrics)
         self._outlet = Outlet(descriptor, TextLines(), throttle, dropped, repeats)
@@ -61,14 +63,14 @@ class Log:
         self._outlet.close()
 
 
-def _counts(metrics: Metrics | None) -> tuple[Count, Count]:
+def _counts(metrics: "Metrics | None") -> tuple[Count, Count]:
     """Where lines are counted that were dropped, and those that others said before."""
     if metrics is None:
         return (lambda _: None, lambda _: None)
     return (metrics.log_dropped.inc, metrics.log_repeats.inc)
 
 
-def configure(settings: Wishes, metrics: Metrics | None = None) -> Log | None:
+def configure(settings: Wishes, metrics: "Metrics | None" = None) -> Log | None:
     """Have all that is logged in this process go to stderr; None where there is no stderr.
 
     What is still waiting at the end of the process is written then.

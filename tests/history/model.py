@@ -105,7 +105,9 @@ class Model:
     def _close(self, fact: Ended) -> None:
         tab = self._tabs.get((fact.room, fact.tab))
         if tab is not None and _is_theirs(tab, fact):
-            self._end(fact.room, fact.tab, fact.at, fact.reason, "left")
+            is_stop = fact.reason == "server_stopped"
+            ended_by = "server_stopped" if is_stop else "left"
+            self._end(fact.room, fact.tab, fact.at, fact.reason, ended_by)
 
     def _end(self, room: str, number: int, at: int, reason: str, ended_by: str) -> None:
         tab = self._tabs.pop((room, number))
@@ -248,6 +250,10 @@ def _statistics(viewings: list[Viewing], half_life: int) -> Rows:
         "days": {
             key: (*_counts(of), _uniques(of))
             for key, of in by(lambda view: (view.version[:3], view.began // DAY)).items()
+        },
+        "room_days": {
+            key: (*_counts(of), _uniques(of))
+            for key, of in by(lambda view: (view.version[0], view.began // DAY)).items()
         },
     }
 

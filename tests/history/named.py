@@ -101,6 +101,10 @@ class _Names:
                 (self.resources[row.resource_id], row.day): (*_counts(row), row.uniques)
                 for row in self._all("days")
             },
+            "room_days": {
+                (self.rooms[row.room_id], row.day): (*_counts(row), row.uniques)
+                for row in self._all("room_days")
+            },
         }
 
     def _views(self) -> list[tuple[Any, ...]]:

@@ -83,7 +83,7 @@ class World:
     def statistics(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that is counted, without its base."""
         told = {}
-        for name in ("resources", "versions", "days", "viewers", "resource_viewers"):
+        for name in ("resources", "versions", "days", "room_days", "viewers", "resource_viewers"):
             columns = [of.name for of in metadata.tables[name].c if "base" not in of.name]
             told[name] = self.rows(name, *columns)
         return told
@@ -104,6 +104,6 @@ def _visit(rng: random.Random, at: int) -> Iterable[AnyFact]:
 def columns_of(table: str) -> list[str]:
     """The columns with numbers that are counted."""
     plain = {"id", "ref", "kind", "user_id", "version_id", "resource_id", "day"}
-    if table == "resources":
+    if table in {"resources", "room_days"}:
         plain.add("room_id")  # must be unique, with others
     return [of.name for of in metadata.tables[table].c if of.name not in plain]

@@ -96,7 +96,7 @@ def _fact(draw: st.DrawFn, kind: str, at: int) -> AnyFact | NewRun:
             is_away = draw(st.integers(0, 5)) == 0
             return Moved(at, room, user, is_guest, draw(TABS), draw(ROLES), *place, is_away)
         case "e":
-            reason: Any = draw(st.sampled_from(["closed", "timeout", "kicked"]))
+            reason: Any = draw(st.sampled_from(["closed", "timeout", "server_stopped"]))
             return Ended(at, room, user, is_guest, draw(TABS), reason)
         case "x":
             return Removed(at, room, user, draw(st.sampled_from([is_guest, None])))

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from presence_server.history.fold.rules import DAY_MS
-from presence_server.history.read import export
+from presence_server.history.read import amounts, export
 from presence_server.history.read.days import days
 from presence_server.history.read.ledger import Asked, views
 from presence_server.history.read.limits import asking
+from presence_server.history.read.places import Person
 from presence_server.history.read.sessions import activity, participants, session, sessions
 from presence_server.history.read.top import top
 from presence_server.history.read.viewers import viewers
@@ -94,6 +95,35 @@ def test_days_are_exported_as_they_are_shown(recorded: Recorded, room: str) -> N
     with asking(recorded.readers) as connection:
         shown = days(connection, room, **which)
     assert rows(export.days(recorded.readers, room, **which)) == shown
+
+
+def test_about_how_much_it_is_is_known_before(recorded: Recorded, room: str) -> None:
+    engine = recorded.readers
+    ann = Person(["user-1"], is_guest=False)
+    plan = Asked(KIND, "plan")
+    narrowed = [
+        *(Asked(), plan, plan._replace(version=""), plan._replace(person=ann)),
+        *(plan._replace(version="", person=ann), plan._replace(person=Person(["x"], False))),
+    ]
+    with asking(engine) as connection:
+        held = sessions(connection, room, limit=1, cursor=None)
+        assert held is not None
+        number = held.rows[0].session
+        known: list[tuple[int | None, Any]] = [
+            *(
+                (amounts.views(connection, room, of), export.views(engine, room, of))
+                for of in narrowed
+            ),
+            (amounts.held(connection, room), export.sessions(engine, room)),
+            (amounts.participants(connection, number), export.participants(engine, room, number)),
+            (amounts.activity(connection, room, None), export.activity(engine, room, None)),
+            (amounts.activity(connection, room, number), export.activity(engine, room, number)),
+        ]
+        for version in (None, ""):
+            people = export.viewers(engine, room, KIND, "plan", version=version)
+            known.append((amounts.viewers(connection, room, KIND, "plan", version), people))
+        assert amounts.views(connection, room, Asked(person=ann)) is None  # it would be counted
+    assert [told for told, _ in known] == [len(rows(chunks)) for _, chunks in known]
 
 
 def test_what_is_not_there_is_not_exported(recorded: Recorded, room: str) -> None:

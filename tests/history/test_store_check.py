@@ -4,9 +4,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+from presence_server.history.store import check as checks
+from presence_server.history.store import check_resources
 from presence_server.history.store.check import Difference, Progress, check
 from tests.history.store_world import ROOM, World, columns_of
 
@@ -16,6 +19,7 @@ KEYS = {
     "viewers": ("version_id", "user_id"),
     "resource_viewers": ("resource_id", "user_id"),
     "days": ("resource_id", "day"),
+    "room_days": ("room_id", "day"),
 }
 
 
@@ -69,6 +73,58 @@ def test_a_row_that_is_missing_is_found(world: World, table: str) -> None:
     with changed(world, remove, restore):
         assert world.differences()
     assert world.differences() == []
+
+
+@pytest.mark.parametrize("column", ["opens", "active_ms", "user_id", "version_id"])
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_ledger_that_says_something_else_is_found(world: World, column: str) -> None:
+    add = f"UPDATE views SET {column} = {column} + {{}} WHERE {first(world, 'views')}"
+    with changed(world, [add.format(1)], [add.format(-1)]):
+        assert world.differences()
+
+
+LOST = {
+    "versions": "id = 9999, resource_id = 9999",
+    "viewers": "version_id = 9999, resource_id = 9999",
+    "resource_viewers": "resource_id = 9999",
+    "days": "resource_id = 9999",
+    "views": "id = 9999, version_id = 9999, resource_id = 9999",
+}
+
+
+@pytest.mark.parametrize("table", LOST)
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_row_of_no_resource_is_found(world: World, table: str) -> None:
+    add = [
+        f"CREATE TABLE aside AS SELECT * FROM {table} WHERE {first(world, table)}",
+        f"UPDATE aside SET {LOST[table]}",
+        f"INSERT INTO {table} SELECT * FROM aside",
+    ]
+    remove = [f"DELETE FROM {table} WHERE resource_id = 9999", "DROP TABLE aside"]
+    with changed(world, add, remove):
+        assert Difference(table, "resource 9999", "rows", 1, 0) in world.differences()
+    assert world.differences() == []
+
+
+def test_only_resources_with_which_something_is_amiss_are_looked_at_row_by_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    class Resources(check_resources.Resources):
+        def __init__(self, connection: Any, some: Any, told: Any) -> None:
+            super().__init__(connection, some, told)
+            looked_at.extend(row.id for row in some)
+
+    monkeypatch.setattr(checks, "_RESOURCES", 1)
+    monkeypatch.setattr(checks, "Resources", Resources)
+    add = "UPDATE viewers SET opens = opens + {} WHERE version_id = 2"
+    ((_, number),) = (row for row in world.rows("versions", "id", "resource_id") if row[0] == 2)
+    assert world.differences() == []
+    assert looked_at == []
+    with changed(world, [add.format(1)], [add.format(-1)]):
+        assert {found.table for found in world.differences()} == {"viewers"}
+    assert looked_at == [number]
 
 
 def test_a_difference_says_where_and_what(world: World) -> None:

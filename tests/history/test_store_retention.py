@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from presence_server.history.facts import Ended, Moved, Opened
 from presence_server.history.fold.rules import DAY_MS
 from presence_server.history.store.care import Care, Keeping
 from tests.history.store_world import MOSTLY_SQLITE, NOON, World
+
+LARGE = {"views", "viewers", "resource_viewers", "participants", "activity", "users"}
 
 
 @pytest.fixture
@@ -18,9 +22,9 @@ def world(address: str) -> Iterator[World]:
     made.close()
 
 
-def care_for(world: World, now: int, keeping: Keeping, chunk: int = 40) -> None:
+def care_for(world: World, now: int, keeping: Keeping, most: int = 40) -> None:
     """All that is to be done at a time, and what follows from it a day later."""
-    care = Care(world.engine, keeping, chunk)
+    care = Care(world.engine, keeping, most)
     for begin in (now, now + DAY_MS):
         now = begin
         while care.due(now):
@@ -43,7 +47,7 @@ def test_the_ledger_s_whole_days_go_and_the_statistics_stay(world: World) -> Non
 def test_the_check_is_right_between_any_two_chunks(world: World) -> None:
     now = world.live(days=3)
     before = world.statistics()
-    care = Care(world.engine, Keeping(1, 400, "month"), chunk=9)
+    care = Care(world.engine, Keeping(1, 400, "month"), most=9)
     left = [len(world.rows("views"))]
     while care.due(now):
         care.step(now)
@@ -59,7 +63,7 @@ def test_the_check_is_right_between_any_two_chunks(world: World) -> None:
 def test_a_fault_in_what_retention_kept_is_still_found(world: World) -> None:
     now = world.live(days=5)
     care_for(world, now, Keeping(2, 400, "month"))
-    for table in ("viewers", "resource_viewers", "versions", "resources", "days"):
+    for table in ("viewers", "resource_viewers", "versions", "resources", "days", "room_days"):
         with world.engine.connect() as connection, connection.begin():
             connection.exec_driver_sql(f"UPDATE {table} SET views = views + 1")  # noqa: S608
         assert world.differences(), table
@@ -124,7 +128,7 @@ def test_a_wall_clock_that_is_years_ahead_deletes_nothing(world: World) -> None:
 @MOSTLY_SQLITE
 def test_it_does_a_little_at_a_time_and_then_rests(world: World) -> None:
     now = world.live(days=3)
-    care = Care(world.engine, Keeping(1, 400, "month"), chunk=4)
+    care = Care(world.engine, Keeping(1, 400, "month"), most=4)
     care.step(now)
     counts = [len(world.rows("views"))]
     for _ in range(40):
@@ -136,6 +140,28 @@ def test_it_does_a_little_at_a_time_and_then_rests(world: World) -> None:
     assert not care.due(now)
     assert care.due(now + 3_600_000)
     assert care.due(now - 3_600_000), "a clock went back"
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_no_step_reads_a_large_table_from_end_to_end(world: World) -> None:
+    now = world.live(days=4) + 20 * DAY_MS
+    world.restart()
+    world.tell(now)
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, text: str, parameters: Any, _x: Any, is_many: bool) -> None:
+        sent.append((text, parameters[0] if is_many else parameters))
+
+    event.listen(world.engine, "before_cursor_execute", note)
+    care_for(world, now, Keeping(2, 10, "month"), most=9)
+    event.remove(world.engine, "before_cursor_execute", note)
+    kinds = {text: parameters for text, parameters in sent if text[:6] in {"SELECT", "DELETE"}}
+    assert len(kinds) > 10
+    with world.engine.connect() as connection:
+        for text, parameters in kinds.items():
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters).all()
+            scans = {row[3].split()[1] for row in plan if row[3].startswith("SCAN")}
+            assert not scans & LARGE, text
 
 
 def test_postgresql_keeps_a_partition_for_each_day_and_drops_it_whole(world: World) -> None:

@@ -163,6 +163,19 @@ def test_a_server_that_is_lost_ends_all_when_it_was_last_heard_of(memory: Engine
     assert second.rows("tabs") == []
 
 
+def test_a_server_that_was_stopped_is_seen_and_who_is_back_soon_goes_on(memory: Engine) -> None:
+    first = Server(memory)
+    first.looks(0, 1)
+    first.looks(0, 2, "ann")
+    first.ends(9_000, 1, reason="server_stopped")
+    first.ends(9_000, 2, "ann", "closed")
+    assert first.viewings() == [(0, 9_000, 1, 9_000, end) for end in ("left", "server_stopped")]
+    assert first.trail()[-2:] == [("left", "server_stopped"), ("left", "closed")]
+    second = Server(memory, "two")
+    second.looks(9_000 + FIVE_MINUTES)
+    assert second.viewings()[1] == (0, None, 2, 9_000, "")
+
+
 def test_a_wave_of_reconnects_adds_no_views(memory: Engine) -> None:
     people = [f"user-{number}" for number in range(50)]
     first = Server(memory)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, delete
 from sqlalchemy.pool import StaticPool
 
-from presence_server.history.facts import Batch, Moved, Opened, Refused
+from presence_server.history.facts import Batch, Ended, Moved, Opened, Refused
 from presence_server.history.store.database import prepare
 from presence_server.history.store.engine import writer
 from presence_server.history.store.schema import metadata
@@ -104,6 +104,20 @@ def test_a_tab_that_turns_into_a_guests_is_named_by_the_key_of_its_day(memory: E
     taker.take([Batch("run", 1, opened.at, [opened])])
     taker.take([Batch("run", 2, later.at, [turned, later])])
     assert_it_says_what_happened(memory, [opened, turned, later])
+
+
+def test_a_guests_tab_that_is_there_again_is_named_by_the_key_of_its_day(memory: Engine) -> None:
+    day = 20_000 * DAY
+    opened = Opened(day, "r1", "g1", True, 1, "viewer")
+    ended = Ended(day + 1, "r1", "g1", True, 1, "closed")
+    again = Moved(day + DAY, "r1", "g1", True, 1, "viewer", None, None, None, False)
+    later = Refused(day + 2 * DAY, "r1", "g2", True, "room_users")
+    wipe(memory)
+    taker = Taker(memory, RULES)
+    taker.begin("run")
+    taker.take([Batch("run", 1, opened.at, [opened])])
+    taker.take([Batch("run", 2, later.at, [ended, again, later])])
+    assert_it_says_what_happened(memory, [opened, ended, again, later])
 
 
 @pytest.mark.proof

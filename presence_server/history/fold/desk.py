@@ -1,5 +1,7 @@
 """The rows that a fold needs, loaded before it and compared after it."""
 
+from itertools import compress, count
+from operator import ne
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -11,6 +13,7 @@ from presence_server.history.fold.rows import (
     Participant,
     Resource,
     ResourceViewer,
+    RoomDay,
     Session,
     Tab,
     Version,
@@ -37,10 +40,10 @@ class Shelf(dict[Any, Kept], Generic[Kept]):
         super().__init__()
         self._loaded: dict[Any, Values] = {}
 
-    def load(self, key: Any, row: Kept) -> None:
-        """Put a row there as the database has it."""
+    def load(self, key: Any, row: Kept, values: Values) -> None:
+        """Put a row there as the database has it: `values` are its own."""
         self[key] = row
-        self._loaded[key] = astuple(row)
+        self._loaded[key] = values
 
     def changes(self) -> Changes:
         """What differs from what was loaded, in the order in which the rows came."""
@@ -52,8 +55,7 @@ class Shelf(dict[Any, Kept], Generic[Kept]):
             if before is None:
                 new.append(values)
             elif values != before:
-                pairs = enumerate(zip(before, values, strict=True))
-                columns = tuple(at for at, (old, now) in pairs if old != now)
+                columns = tuple(compress(count(), map(ne, before, values)))
                 changed.setdefault(columns, []).append(values)
         return Changes(new, changed, [key for key in self._loaded if key not in self])
 
@@ -78,7 +80,9 @@ class Numbers(msgspec.Struct):
 
 
 class Desk:
-    """The working set of one fold. `live` are the sessions that are not closed, by room."""
+    """The working set of one fold. `live` are the sessions that are not closed, by room; `came`
+    says which users began a viewing on which day.
+    """
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
@@ -88,10 +92,12 @@ class Desk:
         self.viewers: Shelf[Viewer] = Shelf()
         self.resource_viewers: Shelf[ResourceViewer] = Shelf()
         self.days: Shelf[Day] = Shelf()
+        self.room_days: Shelf[RoomDay] = Shelf()
         self.views: Shelf[View] = Shelf()
         self.sessions: Shelf[Session] = Shelf()
         self.participants: Shelf[Participant] = Shelf()
         self.live: dict[int, Session] = {}
+        self.came: set[tuple[int, int]] = set()
         self.trail: list[Activity] = []
 
     def say(

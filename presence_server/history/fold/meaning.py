@@ -90,7 +90,8 @@ class Meaning:
         before = self._tabs.get((room, fact.tab))
         if before is not None and _is_same(before, fact):
             del self._tabs[room, fact.tab]
-            yield End(fact.at, room, before.user, fact.tab, fact.reason, "left")
+            ended_by = "server_stopped" if fact.reason == "server_stopped" else "left"
+            yield End(fact.at, room, before.user, fact.tab, fact.reason, ended_by)
 
     def _look(self, fact: Moved, room: int, user: int) -> Look:
         if fact.is_away:

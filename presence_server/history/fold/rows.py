@@ -94,6 +94,17 @@ class Day(msgspec.Struct, gc=False):
     uniques: int = 0
 
 
+class RoomDay(msgspec.Struct, gc=False):
+    """What began on a day in all of a room; `uniques` are users, each once."""
+
+    room_id: int
+    day: int
+    views: int = 0
+    opens: int = 0
+    active_ms: int = 0
+    uniques: int = 0
+
+
 class View(msgspec.Struct, gc=False):
     """A viewing: one user, one version, whatever the tabs."""
 

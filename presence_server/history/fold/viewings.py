@@ -1,17 +1,24 @@
 """Viewings: when one begins, goes on, pauses and ends, and what the statistics say of it.
 
 A viewing is of one user and one version, whatever the tabs. It is open while some tab looks.
-Statistics change with it here and nowhere else.
+Statistics change with it here and, where all that is open ends at once, in `store/ending`.
 """
 
 from typing import Final
 
 from presence_server.history.fold import trend
 from presence_server.history.fold.desk import Desk
-from presence_server.history.fold.rows import Day, ResourceViewer, Version, View, Viewer
+from presence_server.history.fold.rows import (
+    Day,
+    ResourceViewer,
+    RoomDay,
+    Version,
+    View,
+    Viewer,
+)
 from presence_server.history.fold.rules import DAY_MS, DEBOUNCE_MS
 
-ENDS: Final = ("left", "moved", "away", "day", "server_lost", "gap", "erased")
+ENDS: Final = ("left", "moved", "away", "day", "server_lost", "gap", "erased", "server_stopped")
 """Why a viewing ended: `day` is the split after 24 hours, `gap` that facts were dropped."""
 
 Key = tuple[int, int]
@@ -68,12 +75,14 @@ class Viewings:
         desk = self._desk
         version = desk.versions[viewer.version_id]
         mine, day = self._resource_viewer(viewer), self._day(viewer.resource_id, at // DAY_MS)
+        room_day = self._room_day(day)
         self._count_unique(version, viewer, mine, day, at)
+        self._count_unique_of_room(viewer.user_id, room_day)
         resource = desk.resources[viewer.resource_id]
         resource.trend = trend.add(resource.trend, day.day, self._half_life_days)
         viewer.view_id, viewer.view_began_at = desk.numbers.next("views"), at
         mine.last_day = day.day
-        for row in (viewer, version, mine, resource, day):
+        for row in (viewer, version, mine, resource, day, room_day):
             row.views += 1
         session = desk.live.get(resource.room_id)
         if session is not None:
@@ -97,11 +106,17 @@ class Viewings:
         """Before anything is counted of a viewing, see for whom it is the first."""
         resource = self._desk.resources[viewer.resource_id]
         for row in (viewer, version, mine, resource):
-            if row.views == 0:
-                row.first_at = at
+            # Sooner than another's only if a clock went back.
+            row.first_at = min(row.first_at, at) if row.views else at
         version.uniques += viewer.views == 0
         resource.uniques += mine.views == 0
         day.uniques += mine.last_day != day.day
+
+    def _count_unique_of_room(self, user_id: int, room_day: RoomDay) -> None:
+        """The user's first viewing of the day is known from the ledger, whatever it was of."""
+        came = user_id, room_day.day
+        room_day.uniques += came not in self._desk.came
+        self._desk.came.add(came)
 
     def _opened(self, view: View, viewer: Viewer, at: int, opens: int = 1) -> None:
         view.opens += opens
@@ -118,9 +133,11 @@ class Viewings:
     def _count(self, view: View, viewer: Viewer, at: int, opens: int, active_ms: int) -> None:
         desk = self._desk
         mine = desk.resource_viewers[view.resource_id, view.user_id]
-        day = desk.days[view.resource_id, view.began_at // DAY_MS]
-        day.opens += opens
-        day.active_ms += active_ms
+        began_on = view.began_at // DAY_MS
+        days = desk.days[view.resource_id, began_on], desk.room_days[view.room_id, began_on]
+        for day in days:
+            day.opens += opens
+            day.active_ms += active_ms
         for row in (
             viewer,
             mine,
@@ -145,6 +162,13 @@ class Viewings:
         if found is None:
             room_id = self._desk.resources[resource_id].room_id
             found = self._desk.days[key] = Day(*key, room_id)
+        return found
+
+    def _room_day(self, day: Day) -> RoomDay:
+        key = day.room_id, day.day
+        found = self._desk.room_days.get(key)
+        if found is None:
+            found = self._desk.room_days[key] = RoomDay(*key)
         return found
 
 

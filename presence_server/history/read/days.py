@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from presence_server.history.fold.rules import DAY_MS
 from presence_server.history.read.places import resource_number, room_number
-from presence_server.history.read.sums import total
 from presence_server.history.store.schema import days as daily
+from presence_server.history.store.schema import room_days
 
 _COUNTS: Final = ("views", "opens", "uniques", "active_ms")
 
@@ -33,11 +33,10 @@ def days(
     of = _of(connection, room, kind, ref)
     if of is None:
         return None
+    table, theirs = of
     begin = until - count + 1
-    query = (
-        select(daily.c.day, *(total(daily.c[name]) for name in _COUNTS))
-        .where(of, daily.c.day.between(begin, until))
-        .group_by(daily.c.day)
+    query = select(table.c.day, *(table.c[name] for name in _COUNTS)).where(
+        theirs, table.c.day.between(begin, until)
     )
     found = {day: counts for day, *counts in connection.execute(query)}
     nothing = [0] * len(_COUNTS)
@@ -46,12 +45,13 @@ def days(
 
 def _of(
     connection: Connection, room: str, kind: str | None, ref: str | None
-) -> ColumnElement[bool] | None:
+) -> tuple[Table, ColumnElement[bool]] | None:
+    """Where the days are."""
     if kind is not None and ref is not None:
         number = resource_number(connection, room, kind, ref)
-        return None if number is None else daily.c.resource_id == number
+        return None if number is None else (daily, daily.c.resource_id == number)
     number = room_number(connection, room)
-    return None if number is None else daily.c.room_id == number
+    return None if number is None else (room_days, room_days.c.room_id == number)
 
 
 def _name(day: int) -> str:

@@ -26,7 +26,7 @@ def add(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
     else:
-        connection.exec_driver_sql(_insertion(table), [*rows])
+        _driver(connection).executemany(_insertion(table), rows)
 
 
 def change(
@@ -42,7 +42,7 @@ def change(
         _change_by_arrays(connection, table, rows, columns)
     else:
         text, chosen = _change(table, columns)
-        connection.exec_driver_sql(text, [*map(chosen, rows)])
+        _driver(connection).executemany(text, map(chosen, rows))
 
 
 def remove(connection: Connection, table: Table, keys: Sequence[Key]) -> None:
@@ -51,6 +51,10 @@ def remove(connection: Connection, table: Table, keys: Sequence[Key]) -> None:
         dialect = connection.dialect.name
         where = among(dialect, tuple(table.primary_key))
         connection.execute(delete(table).where(where), given(dialect, keys))
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 # SQLite
@@ -84,9 +88,8 @@ def _text(statement: Insert | Update) -> tuple[str, list[str]]:
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    driver: Any = connection.connection.driver_connection
     with (
-        driver.cursor() as cursor,
+        _driver(connection).cursor() as cursor,
         cursor.copy(f"COPY {table.name} ({', '.join(table.c.keys())}) FROM STDIN") as copy,
     ):
         for row in rows:

@@ -1,5 +1,6 @@
 """What the database needs between transactions, in small steps: a chore does a little each time."""
 
+import time
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
@@ -11,13 +12,14 @@ from presence_server.history.store import retention
 from presence_server.history.store.guests import Pseudonyms
 from presence_server.history.store.partitions import drop_before
 from presence_server.history.store.schema import progress
+from presence_server.history.store.stride import Stride
 from presence_server.history.store.troubles import classify
 from presence_server.history.store.upkeep import TABLES, analyze, rewrite, truncate_log
 
-CHUNK: Final = 32
-"""Rows of one step: each of the ledger touches about ten pages of SQLite, 0.3 ms of work."""
+MOST: Final = 500
+"""Rows of one step."""
 
-_PAUSE_MS: Final = 100
+_PAUSE_MS: Final = 50
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 
@@ -54,24 +56,34 @@ class Chore:
 
 
 class Care:
-    """Call `step` between transactions, on the thread that writes, while `due`."""
+    """Call `step` between transactions, on the thread that writes, while `due`.
 
-    def __init__(self, engine: Engine, keeping: Keeping, chunk: int = CHUNK) -> None:
+    A step has `most` rows, or as many as can be done in a moment, by `clock` (seconds).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        keeping: Keeping,
+        most: int = MOST,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._engine = engine
         self._keeping = keeping
-        self._chunk = chunk
+        self._most = most
+        self._clock = clock
         self._guests = Pseudonyms(keeping.guest_key)
         self._analyzed = 0
         self._user = 0
         self._is_key_left = True
         self._chores = [
             Chore(self._destroy_keys, _MINUTE_MS),
-            Chore(self._move_ledger, _MINUTE_MS),
+            Chore(self._in_strides(self._move_ledger), _MINUTE_MS),
             Chore(self._drop_partition, 10 * _MINUTE_MS),
-            Chore(self._forget_activity, 10 * _MINUTE_MS),
-            Chore(self._forget_sessions, _HOUR_MS),
-            Chore(self._forget_viewers, _HOUR_MS),
-            Chore(self._forget_users, 24 * _HOUR_MS),
+            Chore(self._in_strides(self._forget_activity), 10 * _MINUTE_MS),
+            Chore(self._in_strides(self._forget_sessions), _HOUR_MS),
+            Chore(self._in_strides(self._forget_viewers), _HOUR_MS),
+            Chore(self._in_strides(self._forget_users), 24 * _HOUR_MS),
             Chore(self._analyze, _HOUR_MS),
             Chore(self._truncate_log, _MINUTE_MS),
         ]
@@ -86,6 +98,18 @@ class Care:
         if due:
             min(due, key=Chore.waited_since).do(now_ms)
 
+    def _in_strides(self, forget: Callable[[int, int], bool]) -> Callable[[int], bool]:
+        """Have as many rows forgotten in each step as go into a moment."""
+        stride = Stride(self._most)
+
+        def step(now: int) -> bool:
+            began = self._clock()
+            is_more = forget(now, stride.rows)
+            stride.took(self._clock() - began, is_whole=is_more)
+            return is_more
+
+        return step
+
     def _destroy_keys(self, now: int) -> bool:
         with self._engine.begin() as connection:
             self._is_key_left |= self._guests.destroy_old(connection, now) > 0
@@ -94,10 +118,10 @@ class Care:
             self._is_key_left = not is_gone
         return False
 
-    def _move_ledger(self, now: int) -> bool:
+    def _move_ledger(self, now: int, rows: int) -> bool:
         with self._engine.begin() as connection:
             before = _ago(_now(connection, now), self._keeping.ledger_days)
-            return retention.move_ledger(connection, before, self._chunk)
+            return retention.move_ledger(connection, before, rows)
 
     def _drop_partition(self, now: int) -> bool:
         del now
@@ -109,27 +133,27 @@ class Care:
                 raise
             return False
 
-    def _forget_activity(self, now: int) -> bool:
+    def _forget_activity(self, now: int, rows: int) -> bool:
         with self._engine.begin() as connection:
             before = _ago(_now(connection, now), self._keeping.activity_days)
-            return retention.forget_activity(connection, before, self._chunk)
+            return retention.forget_activity(connection, before, rows)
 
-    def _forget_sessions(self, now: int) -> bool:
+    def _forget_sessions(self, now: int, rows: int) -> bool:
         with self._engine.begin() as connection:
             before = _ago(_now(connection, now), self._keeping.activity_days)
-            return retention.forget_sessions(connection, before, self._chunk)
+            return retention.forget_sessions(connection, before, rows)
 
-    def _forget_viewers(self, now: int) -> bool:
+    def _forget_viewers(self, now: int, rows: int) -> bool:
         with self._engine.begin() as connection:
             before = _ago(_now(connection, now), self._keeping.activity_days)
             # What the ledger still tells of somebody must have a row to be compared with.
             before = min(before, _told_from(connection))
-            return retention.forget_viewers(connection, before, self._chunk)
+            return retention.forget_viewers(connection, before, rows)
 
-    def _forget_users(self, now: int) -> bool:
+    def _forget_users(self, now: int, rows: int) -> bool:
         del now
         with self._engine.begin() as connection:
-            last = retention.forget_users(connection, self._user, self._chunk)
+            last = retention.forget_users(connection, self._user, rows)
         self._user = last or 0
         return last is not None
 

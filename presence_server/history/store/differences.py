@@ -1,6 +1,6 @@
 """What each row of the statistics must be, by the ledger, its base, and the rows below it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from presence_server.history.fold import trend
@@ -66,6 +66,17 @@ def of_day(counted: tuple[int, ...] | None, room_id: int) -> dict[str, float]:
     return {**wanted, "room_id": room_id} if counted else dict(wanted)
 
 
+def of_room_day(row: Any, below: tuple[int, ...] | None, users: int | None) -> dict[str, float]:
+    """What began on a day in a room; `users` are known if the ledger tells of the day, else the
+    most that one resource had (a deleted one may have left more).
+    """
+    views, opens, active_ms, most = below or (0, 0, 0, 0)
+    wanted: dict[str, float] = {"views": views, "opens": opens, "active_ms": active_ms}
+    if users is None:
+        users = most if row is None else min(max(row.uniques, most), views)
+    return wanted | {"uniques": users}
+
+
 def of_session(row: Any, below: tuple[int, ...] | None) -> dict[str, float]:
     """Who was in a session. Retention takes participants with all their joins, never one alone."""
     users, joins, members = below or (0, 0, 0)
@@ -75,7 +86,7 @@ def of_session(row: Any, below: tuple[int, ...] | None) -> dict[str, float]:
     return wanted
 
 
-def trend_of(days: list[tuple[int, int]], half_life_days: int) -> dict[str, float]:
+def trend_of(days: Iterable[tuple[int, int]], half_life_days: int) -> dict[str, float]:
     """The trend of a resource."""
     return {"trend": trend.total(days, half_life_days)}
 

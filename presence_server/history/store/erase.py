@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, or
 from presence_server.history.fold.rows import Tab
 from presence_server.history.fold.rules import Rules
 from presence_server.history.store.guests import Pseudonyms
+from presence_server.history.store.room_days import take_out
 from presence_server.history.store.schema import (
     days,
     progress,
@@ -105,6 +106,7 @@ def _delete(connection: Connection, resource_id: int, room_id: int) -> None:
     connection.execute(
         update(sessions).where(sessions.c.room_id == room_id).values(views=sessions.c.views - fewer)
     )
+    take_out(connection, room_id, resource_id)
     theirs = select(versions.c.id).where(versions.c.resource_id == resource_id)
     connection.execute(update(tabs).where(tabs.c.version_id.in_(theirs)).values(version_id=None))
     for table in (views, viewers, resource_viewers, days, versions):

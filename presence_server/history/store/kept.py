@@ -24,13 +24,13 @@ class Kept(NamedTuple):
         shelf: Shelf[Any] = getattr(desk, self.table.name)
         return shelf
 
-    def load(self, desk: Desk, found: Iterable[Sequence[Any]]) -> None:
+    def load(self, desk: Desk, found: Iterable[tuple[Any, ...]]) -> None:
         """Put rows of the database there, but for those that are there already."""
         shelf = self.shelf(desk)
         for row in found:
             key = self.key(row)
             if key not in shelf:
-                shelf.load(key, self.row(*row))
+                shelf.load(key, self.row(*row), row)
 
 
 def _kept(table: Table, row: type[msgspec.Struct], *key: str) -> Kept:
@@ -44,12 +44,13 @@ VERSIONS: Final = _kept(schema.versions, rows.Version)
 VIEWERS: Final = _kept(schema.viewers, rows.Viewer)
 RESOURCE_VIEWERS: Final = _kept(schema.resource_viewers, rows.ResourceViewer)
 DAYS: Final = _kept(schema.days, rows.Day)
+ROOM_DAYS: Final = _kept(schema.room_days, rows.RoomDay)
 VIEWS: Final = _kept(schema.views, rows.View, "id")
 TABS: Final = _kept(schema.tabs, rows.Tab)
 SESSIONS: Final = _kept(schema.sessions, rows.Session)
 PARTICIPANTS: Final = _kept(schema.participants, rows.Participant)
 
 ALL: Final = (
-    *(RESOURCES, VERSIONS, VIEWERS, RESOURCE_VIEWERS, DAYS),
+    *(RESOURCES, VERSIONS, VIEWERS, RESOURCE_VIEWERS, DAYS, ROOM_DAYS),
     *(VIEWS, TABS, SESSIONS, PARTICIPANTS),
 )

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 Key = tuple[Any, ...]
@@ -44,6 +45,21 @@ def given(dialect: str, keys: Collection[Key]) -> dict[str, Any]:
     return {f"keys_{at}": [*column] for at, column in enumerate(zip(*keys, strict=True))}
 
 
+class Statement:
+    """A query as SQLite's driver is given it: SQLAlchemy would make something of each row."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        compiled = query.compile(dialect=sqlite.dialect(paramstyle="named"))
+        self._text = str(compiled)
+        self._parameters = compiled.params
+
+    def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[Key]:
+        """All of its rows."""
+        driver: Any = connection.connection.driver_connection
+        found: list[Key] = driver.execute(self._text, self._parameters | parameters).fetchall()
+        return found
+
+
 class Lookup:
     """A query for the rows that have some keys, each given once. Made once: it is slow to build.
 
@@ -57,21 +73,23 @@ class Lookup:
         *columns: Column[Any],
         of: ColumnElement[bool] | None = None,
     ) -> None:
-        self._by_dialect = {
-            dialect: _joined(dialect, query, table, columns, of)
-            for dialect in ("sqlite", "postgresql")
-        }
+        self._sqlite = Statement(_joined("sqlite", query, table, columns, of))
+        self.width = len(columns)
+        self._postgresql = _joined("postgresql", query, table, columns, of)
 
     def __call__(
         self, connection: Connection, keys: Collection[Key], **parameters: int
-    ) -> Sequence[Any]:
+    ) -> Sequence[Key]:
         """The rows; none is asked for without keys."""
         if not keys:
             return ()
         dialect = connection.dialect.name
         asked = {**given(dialect, keys), **parameters}
-        rows = connection.execute(self._by_dialect[dialect], asked)
-        return [row for row in rows.all() if row[0] is not None]
+        if dialect == "sqlite":
+            rows = self._sqlite.rows(connection, asked)
+        else:
+            rows = [*map(tuple, connection.execute(self._postgresql, asked))]
+        return [row for row in rows if row[0] is not None]
 
 
 def _joined(

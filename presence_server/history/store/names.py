@@ -1,16 +1,17 @@
 """The rows that facts name: rooms, users, resources and versions, found or newly numbered."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Connection, Table, select
 
 from presence_server.history.facts import AnyFact, Ended, Moved, Opened, Refused, Removed
 from presence_server.history.fold.desk import Desk
 from presence_server.history.fold.meaning import Holder, Tabs
 from presence_server.history.fold.rows import Resource, Tab, Version
 from presence_server.history.fold.rules import DAY_MS
-from presence_server.history.store import schema
+from presence_server.history.store import kept, schema
 from presence_server.history.store.bulk import add
 from presence_server.history.store.guests import Pseudonyms
 from presence_server.history.store.keys import Key, Lookup
@@ -18,17 +19,15 @@ from presence_server.history.store.keys import Key, Lookup
 _OF_TABS: Final = (Opened, Moved, Ended)
 
 
-def _numbers(*columns: Column[Any]) -> Lookup:
-    table = columns[0].table
-    return Lookup(select(table.c.id, *columns), table, *columns)
+def _by(table: Table, *names: str) -> Lookup:
+    """By the columns that follow the number."""
+    return Lookup(select(table), table, *(table.c[name] for name in names))
 
 
-_ROOMS: Final = _numbers(schema.rooms.c.ref)
-_USERS: Final = _numbers(schema.users.c.room_id, schema.users.c.ref, schema.users.c.is_guest)
-_RESOURCES: Final = _numbers(
-    schema.resources.c.room_id, schema.resources.c.kind, schema.resources.c.ref
-)
-_VERSIONS: Final = _numbers(schema.versions.c.resource_id, schema.versions.c.ref)
+_ROOMS: Final = _by(schema.rooms, "ref")
+_USERS: Final = _by(schema.users, "room_id", "ref", "is_guest")
+_RESOURCES: Final = _by(schema.resources, "room_id", "kind", "ref")
+_VERSIONS: Final = _by(schema.versions, "resource_id", "ref")
 _TABS: Final = Lookup(
     select(*schema.tabs.c, schema.users.c.ref, schema.users.c.is_guest),
     schema.tabs.outerjoin(schema.users, schema.users.c.id == schema.tabs.c.user_id),
@@ -37,20 +36,30 @@ _TABS: Final = Lookup(
 
 
 class Index:
-    """The numbers of a table's rows by their key: found, or given in the order of asking."""
+    """The numbers of a table's rows by their key: found, or given in the order of asking. The rows
+    that are found are `load`ed too.
+    """
 
-    def __init__(self, connection: Connection, lookup: Lookup) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        lookup: Lookup,
+        load: Callable[[Sequence[Key]], None] | None = None,
+    ) -> None:
         self.new: list[tuple[int, Key]] = []
         self._connection = connection
         self._lookup = lookup
+        self._load = load
         self._found: dict[Key, int | None] = {}
 
     def find(self, keys: Iterable[Key]) -> None:
         """Look for rows that were not looked for yet."""
         wanted = [key for key in dict.fromkeys(keys) if key not in self._found]
         self._found |= dict.fromkeys(wanted)
-        for number, *key in self._lookup(self._connection, wanted):
-            self._found[tuple(key)] = number
+        rows = self._lookup(self._connection, wanted)
+        self._found |= {row[1 : 1 + self._lookup.width]: row[0] for row in rows}
+        if self._load is not None:
+            self._load(rows)
 
     def get(self, key: Key) -> int | None:
         """The number of a row, if there is one."""
@@ -79,8 +88,8 @@ class Book:
         self._pseudonyms: dict[tuple[str, int], str] = {}
         self._rooms = Index(connection, _ROOMS)
         self._users = Index(connection, _USERS)
-        self._resources = Index(connection, _RESOURCES)
-        self._versions = Index(connection, _VERSIONS)
+        self._resources = Index(connection, _RESOURCES, partial(kept.RESOURCES.load, desk))
+        self._versions = Index(connection, _VERSIONS, partial(kept.VERSIONS.load, desk))
 
     # The names of `fold/meaning`
 
@@ -130,25 +139,27 @@ class Book:
     def _find_tabs(self, keys: Collection[Key]) -> None:
         for *values, ref, is_guest in _TABS(self._connection, keys):
             tab = Tab(*values)
-            self._desk.tabs.load((tab.room_id, tab.tab), tab)
+            self._desk.tabs.load((tab.room_id, tab.tab), tab, tuple(values))
             self.tabs[tab.room_id, tab.tab] = Holder(tab.user_id, ref, bool(is_guest))
 
     def _users_of(self, known: Iterable[tuple[int, AnyFact]]) -> Iterator[Key]:
+        """All but those of tabs whose users are known. Guests are named in the order of time, as
+        keys change with it: so it matters who holds a tab after each fact.
+        """
+        held = {key: holder.is_guest for key, holder in self.tabs.items()}
         for room, fact in known:
             match fact:
-                case Moved() if self._is_held(room, fact):
+                case Ended():
+                    held.pop((room, fact.tab), None)
+                case Moved() if held.get((room, fact.tab)) is fact.is_guest:
                     pass
-                case Opened() | Moved() | Refused():
+                case Opened() | Moved():
+                    held[room, fact.tab] = fact.is_guest
+                    yield self._user_key(room, fact.user, fact.is_guest, fact.at)
+                case Refused():
                     yield self._user_key(room, fact.user, fact.is_guest, fact.at)
                 case Removed(is_guest=bool(is_guest)):
                     yield self._user_key(room, fact.user, is_guest, fact.at)
-
-    def _is_held(self, room: int, moved: Moved) -> bool:
-        """Whether the tab is known, so that nobody asks for its user. One that turns from a user
-        into a guest is not: guests are named in the order of time, as keys change with it.
-        """
-        holder = self.tabs.get((room, moved.tab))
-        return holder is not None and holder.is_guest is moved.is_guest
 
     def _user_key(self, room: int, user: str, is_guest: bool, at: int) -> Key:
         return room, self._pseudonym(user, at) if is_guest else user, is_guest

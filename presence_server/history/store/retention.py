@@ -20,10 +20,11 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    tuple_,
     update,
 )
 
+from presence_server.history.store.bulk import remove
+from presence_server.history.store.keys import among, given
 from presence_server.history.store.schema import (
     activity,
     participants,
@@ -85,8 +86,7 @@ def forget_viewers(connection: Connection, before: int, count: int) -> bool:
     ).all()
     if old:
         pairs = [(row.version_id, row.user_id) for row in old]
-        keys = [viewers.c.version_id, viewers.c.user_id]
-        connection.execute(delete(viewers).where(tuple_(*keys).in_(pairs)))
+        remove(connection, viewers, pairs)
         _keep_uniques(connection, versions, (row.version_id for row in old))
         _forget_resource_viewers(connection, {(row.resource_id, row.user_id) for row in old})
     return len(old) == count
@@ -104,26 +104,41 @@ def forget_sessions(connection: Connection, before: int, count: int) -> bool:
 
     Of a session that goes on, whoever left before that time.
     """
-    is_old = or_(
-        sessions.c.closed_at < before,
-        and_(sessions.c.closed_at.is_(None), participants.c.left_at < before),
-    )
-    who = (
-        select(participants.c.session_id, participants.c.user_id)
-        .join(sessions, sessions.c.id == participants.c.session_id)
-        .where(sessions.c.opened_at < before, is_old)
-        .limit(count)
-    )
-    pairs = [(row.session_id, row.user_id) for row in connection.execute(who)]
+    pairs = _of_closed(connection, before, count) or _of_live(connection, before, count)
     if pairs:
-        keys = [participants.c.session_id, participants.c.user_id]
-        connection.execute(delete(participants).where(tuple_(*keys).in_(pairs)))
+        remove(connection, participants, pairs)
         return True
     closed = select(sessions.c.id).where(
         sessions.c.closed_at < before, ~exists().where(activity.c.session_id == sessions.c.id)
     )
     gone = connection.execute(delete(sessions).where(sessions.c.id.in_(closed.limit(count))))
     return gone.rowcount == count
+
+
+def _of_closed(connection: Connection, before: int, count: int) -> list[tuple[int, int]]:
+    """Some participants of sessions that were closed before a time."""
+    some = (
+        select(sessions.c.id)
+        .where(sessions.c.closed_at < before)
+        .where(exists().where(participants.c.session_id == sessions.c.id))
+        .order_by(sessions.c.closed_at)
+        .limit(count)
+    )
+    return _participants(connection, participants.c.session_id.in_(some), count)
+
+
+def _of_live(connection: Connection, before: int, count: int) -> list[tuple[int, int]]:
+    """Some of sessions that go on, who left before a time. The time they joined has an index."""
+    old = select(sessions.c.id).where(sessions.c.closed_at.is_(None), sessions.c.opened_at < before)
+    left = and_(participants.c.joined_at < before, participants.c.left_at < before)
+    return _participants(connection, participants.c.session_id.in_(old) & left, count)
+
+
+def _participants(
+    connection: Connection, where: ColumnElement[bool], count: int
+) -> list[tuple[int, int]]:
+    who = select(participants.c.session_id, participants.c.user_id).where(where).limit(count)
+    return [(row.session_id, row.user_id) for row in connection.execute(who)]
 
 
 def forget_users(connection: Connection, after: int, count: int) -> int | None:
@@ -202,17 +217,18 @@ def _raise(
 
 def _forget_resource_viewers(connection: Connection, pairs: set[tuple[int, int]]) -> None:
     """Of pairs that have no row of any version any more."""
-    keys = [resource_viewers.c.resource_id, resource_viewers.c.user_id]
+    keys = (resource_viewers.c.resource_id, resource_viewers.c.user_id)
+    dialect = connection.dialect.name
     gone = connection.execute(
         select(*keys).where(
-            tuple_(*keys).in_(sorted(pairs)),
+            among(dialect, keys),
             ~exists().where(
                 viewers.c.resource_id == resource_viewers.c.resource_id,
                 viewers.c.user_id == resource_viewers.c.user_id,
             ),
-        )
+        ),
+        given(dialect, sorted(pairs)),
     ).all()
     if gone:
-        found = [(row.resource_id, row.user_id) for row in gone]
-        connection.execute(delete(resource_viewers).where(tuple_(*keys).in_(found)))
+        remove(connection, resource_viewers, [(row.resource_id, row.user_id) for row in gone])
         _keep_uniques(connection, resources, (row.resource_id for row in gone))

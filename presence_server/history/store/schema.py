@@ -169,14 +169,21 @@ days = Table(
     _number("room_id"),
     *_counts(),
     _number("uniques"),
-    # All of it: what is asked of a room is summed up without the table.
-    Index(
-        "ix_days_room",
-        *("room_id", "day", "resource_id"),
-        *("views", "opens", "active_ms", "uniques"),
-    ),
+    # With the views: those of a window are summed up without the table.
+    Index("ix_days_room", "room_id", "day", "resource_id", "views"),
 )
 """What began on each day. Kept for good."""
+
+room_days = Table(
+    "room_days",
+    metadata,
+    Column("room_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    *_counts(),
+    # Users, each once, whatever they looked at.
+    _number("uniques"),
+)
+"""The same of whole rooms. Kept for good."""
 
 views = Table(
     "views",

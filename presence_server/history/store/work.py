@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 from sqlalchemy import Connection, func, select, update
 
 from presence_server.history.facts import AnyFact, Lost
@@ -15,6 +15,7 @@ from presence_server.history.fold.rules import Rules
 from presence_server.history.fold.steps import End, Step
 from presence_server.history.store import kept, schema
 from presence_server.history.store.bulk import add, change, remove
+from presence_server.history.store.ending import end_tabs, end_viewings
 from presence_server.history.store.guests import Pseudonyms
 from presence_server.history.store.loading import Loader
 from presence_server.history.store.names import Book
@@ -45,15 +46,13 @@ class Work:
         desk = Desk(self.numbers)
         steps = [End(at, tab.room_id, tab.user_id, tab.tab, reason, ended_by) for tab in tabs]
         for tab in tabs:
-            desk.tabs.load((tab.room_id, tab.tab), tab)
-        self._fold(desk, steps, at, at)
+            desk.tabs.load((tab.room_id, tab.tab), tab, astuple(tab))
+        self._fold(desk, steps, at, at, self.numbers)
 
     def end_all(self, at: int, reason: str, ended_by: str) -> None:
         """End every tab that is open."""
-        key = [*schema.tabs.primary_key]
-        first = select(schema.tabs).order_by(*key).limit(CHUNK)
-        while tabs := [Tab(*row) for row in self._connection.execute(first)]:
-            self.end(tabs, at, reason, ended_by)
+        end_viewings(self._connection, at, ended_by)
+        self.numbers.activity += end_tabs(self._connection, at, reason, self.numbers.activity)
 
     def lose(self, lost: Lost) -> None:
         """Note that facts were lost, and end what was open then: nothing is known of it."""
@@ -71,16 +70,20 @@ class Work:
         self.end_all(lost.since, "gap", "gap")
 
     def _take(self, facts: Sequence[AnyFact], until: int) -> None:
+        before = replace(self.numbers)
         desk = Desk(self.numbers)
         book = Book(self._connection, desk, self._guests)
         book.find(facts)
         meaning = Meaning(book, book.tabs)
         steps = [step for fact in facts for step in meaning.of(fact)]
         book.write()
-        self._fold(desk, steps, min((fact.at for fact in facts), default=until), until)
+        self._fold(desk, steps, min((fact.at for fact in facts), default=until), until, before)
 
-    def _fold(self, desk: Desk, steps: Collection[Step], since: int, until: int) -> None:
-        Loader(self._connection, desk, self._rules.session_idle_ms).load(steps, since, until)
+    def _fold(
+        self, desk: Desk, steps: Collection[Step], since: int, until: int, before: Numbers
+    ) -> None:
+        loader = Loader(self._connection, desk, self._rules.session_idle_ms, before)
+        loader.load(steps, since, until)
         Fold(desk, self._rules, until).run(steps)
         self._write(desk)
 

@@ -54,11 +54,7 @@ def upgrade() -> None:
         _number("uniques"),
         PrimaryKeyConstraint("resource_id", "day", name="pk_days"),
     )
-    op.create_index(
-        "ix_days_room",
-        "days",
-        ["room_id", "day", "resource_id", "views", "opens", "active_ms", "uniques"],
-    )
+    op.create_index("ix_days_room", "days", ["room_id", "day", "resource_id", "views"])
 
     op.create_table(
         "gaps",
@@ -159,6 +155,17 @@ def upgrade() -> None:
     op.create_index("ix_resources_trend", "resources", ["room_id", "trend", "id"])
     op.create_index("ix_resources_uniques", "resources", ["room_id", "uniques", "id"])
     op.create_index("ix_resources_views", "resources", ["room_id", "views", "id"])
+
+    op.create_table(
+        "room_days",
+        Column("room_id", BigInteger, autoincrement=False, nullable=False),
+        Column("day", Integer, autoincrement=False, nullable=False),
+        _number("views"),
+        _number("opens"),
+        _number("active_ms"),
+        _number("uniques"),
+        PrimaryKeyConstraint("room_id", "day", name="pk_room_days"),
+    )
 
     op.create_table(
         "rooms",
