@@ -161,8 +161,11 @@ async def answer(
     return _said(response)
 
 
-async def stream(client: httpx.AsyncClient, path: str, kind: str) -> AsyncGenerator[bytes, None]:
-    """An answer of this media type, piece by piece, as long as it may be.
+async def stream(
+    client: httpx.AsyncClient, path: str, kind: str, begun: Callable[[httpx.Headers], object]
+) -> AsyncGenerator[bytes, None]:
+    """An answer of this media type, piece by piece, as long as it may be; `begun` is told its
+    headers first.
 
     Raises:
         NoAnswer: without one, and where it breaks off.
@@ -171,6 +174,7 @@ async def stream(client: httpx.AsyncClient, path: str, kind: str) -> AsyncGenera
     with _explained(client, STREAM_S, WHOLE_S):
         async with client.stream("GET", path, timeout=STREAM_S) as response:
             await _check_stream(client, path, response, kind)
+            begun(response.headers)
             async for chunk in _chunks(client, response):
                 yield chunk
 

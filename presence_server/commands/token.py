@@ -42,6 +42,7 @@ Examples:
 )
 @click.option("--observe", is_flag=True, help="sees the room, is not in it")
 @click.option("--anon", is_flag=True, help="is a guest's")
+@click.option("--no-track", is_flag=True, help="is never in history")
 @click.option("--scope", metavar="WORDS", help="words of the scope claim, between blanks")
 @click.option("--jwt-secret", metavar="SECRET", help="the secret, instead of PRESENCE_JWT_SECRET")
 @click.option(
@@ -64,6 +65,7 @@ def command(
     config: str | None,
     observe: bool,
     anon: bool,
+    no_track: bool,
     **claims: str | None,
 ) -> None:
     """Print a token, signed with a secret or a private key of yours. In production your application
@@ -72,7 +74,8 @@ def command(
     settings = load({"config": config})
     key = signer(settings, key_file, jwt_secret)
     source = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
-    flags = {"observe": observe or None, "anon": anon or None}
+    track = False if no_track else None
+    flags = {"observe": observe or None, "anon": anon or None, "track": track}
     rooms = room[0] if len(room) == 1 else [*room]
     try:
         token = tokens.mint(

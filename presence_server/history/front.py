@@ -12,7 +12,7 @@ import orjson
 from starlette.responses import Response
 
 from presence_server.history.asking import Answer, Asker, Busy, Unanswered
-from presence_server.history.stream import Stream
+from presence_server.history.stream import STALL_S, Stopped, Stream
 
 Result = Literal["ok", "refused", "timeout", "unavailable", "failed"]
 Count = Callable[[Result], object]
@@ -32,7 +32,7 @@ SHORT: Final = 65_536
 
 _PASSED_ON: Final = (
     *("content-type", "content-length", "content-disposition", "cache-control", "allow"),
-    *("retry-after", "history-as-of", "history-lag-ms"),
+    *("retry-after", "history-as-of", "history-lag-ms", "history-rows"),
 )
 
 _LOG: Final = logging.getLogger("presence_server")
@@ -41,14 +41,21 @@ _LOG: Final = logging.getLogger("presence_server")
 class Front:
     """Asks the recorder that listens on the Unix socket `path`. Close it.
 
-    `noted` sends on all that was noted, and says the number of the last batch.
+    `noted` sends on all that was noted, and says the number of the last batch. Who takes nothing
+    for `stall_s` is cut off.
     """
 
     def __init__(
-        self, path: str, count: Count, noted: Callable[[], int], silence_s: float = SILENCE_S
+        self,
+        path: str,
+        count: Count,
+        noted: Callable[[], int],
+        silence_s: float = SILENCE_S,
+        stall_s: float = STALL_S,
     ) -> None:
         self._count = count
         self._noted = noted
+        self._stall_s = stall_s
         self._asker = Asker(path, MAX_QUESTIONS, silence_s)
 
     async def close(self) -> None:
@@ -68,7 +75,7 @@ class Front:
             return self._unavailable(error)
         if answer.status == OK and not _is_short(answer):
             end = self._passed(answer)
-            return Stream(answer.pieces(), _headers(answer), (Unanswered,), end)
+            return Stream(answer.pieces(), _headers(answer), (Unanswered,), end, self._stall_s)
         try:
             return await self._whole(answer)
         except Unanswered as error:
@@ -119,7 +126,9 @@ def _is_short(answer: Answer) -> bool:
 
 
 def _reason(failure: Exception) -> dict[str, str]:
-    return {"reason": str(failure) if isinstance(failure, Unanswered) else "silence"}
+    if isinstance(failure, Unanswered):
+        return {"reason": str(failure)}
+    return {"reason": "stopped" if isinstance(failure, Stopped) else "nobody takes it"}
 
 
 def _headers(answer: Answer) -> dict[str, str]:

@@ -280,6 +280,7 @@ def history() -> Iterator[History]:
             kind = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
             self.send_response(200)
             self.send_header("Content-Type", kind[given["format"]])
+            self.send_header("History-Rows", "3")
             self.send_header("Transfer-Encoding", "chunked")
             self.send_header("Connection", "close")
             self.end_headers()

@@ -165,6 +165,13 @@ def test_whether_somebody_has_seen_it_is_a_sentence(served: History) -> None:
     assert said(served, "seen", ROOM, *DOCUMENT, "g", "--guest")["isGuest"] is True
 
 
+def test_a_script_can_tell_no_from_a_failure(served: History) -> None:
+    for form in ((), ("--json",), ("--csv",)):
+        codes = [ask(served, "seen", ROOM, *DOCUMENT, user, *form).code for user in ("ann", "bob")]
+        assert codes == [0, 3]
+    assert call("history", "seen", ROOM, *DOCUMENT, "bob", "--url", "http://127.0.0.1:1").code == 1
+
+
 def test_totals_stand_over_the_versions(served: History) -> None:
     heading, figures, _, *versions = shown(served, "resource", ROOM, *DOCUMENT)
     assert heading == "document d-1"
@@ -233,6 +240,23 @@ def test_csv_has_the_fields_of_the_api_and_no_formulas(served: History) -> None:
 )
 def test_its_columns_are_those_of_an_export(row: type[answers.Answer], exported: Any) -> None:
     assert names(columns(row)) == names(exported._fields)
+
+
+def test_a_session_as_csv_is_who_took_part(served: History) -> None:
+    text = ask(served, "session", ROOM, "--csv").stdout
+    rows = [*csv.DictReader(io.StringIO(text))]
+    assert [row["userId"] for row in rows] == ["ann", PSEUDONYM]
+    assert (rows[0]["leftBecause"], rows[0]["presentMs"]) == ("server_lost", "1740000")
+
+
+@pytest.mark.parametrize("form", [(), ("--csv",)])
+def test_a_pipe_is_told_that_it_did_not_get_all(served: History, form: tuple[str, ...]) -> None:
+    cut = ask(served, "viewers", ROOM, *DOCUMENT, "--limit", "2", *form)
+    assert cut.stderr == "… and more than these 2: see --limit\n"
+    assert len(cut.stdout.splitlines()) == 3
+    assert ask(served, "viewers", ROOM, *DOCUMENT, *form).stderr == ""
+    session = ask(served, "session", ROOM, "--limit", "1", *form).stderr.splitlines()
+    assert session[0] == "… and more: see --limit"
 
 
 def test_json_is_what_the_server_says(served: History) -> None:
@@ -330,11 +354,11 @@ def test_what_the_server_refuses_is_one_line(
         (("viewers", ROOM, *DOCUMENT, "--limit", "0"), "--limit"),
         (("viewers", ROOM, *DOCUMENT, "--json", "--csv"), "don't go together"),
         (("top", ROOM, "--days", "401"), "--days"),
+        (("top", ROOM, "--days", "7", "--by", "trend"), "--days is no option with --by trend"),
         (("days", ROOM, "--until", "yesterday"), "--until"),
         (("views", ROOM, "--version", "v2"), "--version needs --resource"),
         (("views", ROOM, "--guest"), "--guest needs --user"),
         (("session", ROOM, "last"), "NUMBER"),
-        (("session", ROOM, "--csv"), "--csv"),
     ],
 )
 def test_a_wrong_call_is_refused(words: tuple[str, ...], says: str) -> None:

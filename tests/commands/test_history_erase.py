@@ -41,6 +41,8 @@ def test_a_user_is_erased_everywhere_or_in_one_room(served: History) -> None:
     assert ran.stdout == f"erased user ann in {ROOM}: 2 records\n"
     assert served.last() == ("DELETE user", {"user": "ann", "room": ROOM})
     assert erase(served, *ANN, "--yes", "--json").json()["erased"] == 2
+    titles, figures = erase(served, *ANN, "--yes", "--csv").stdout.splitlines()
+    assert (titles.split(",")[-1], figures.split(",")[-1]) == ("erased", "2")
 
 
 def test_a_resource_is_erased(served: History) -> None:

@@ -219,6 +219,7 @@ def test_the_options_of_a_question_are_those_of_its_export(
         (("secrets",), "'secrets'"),
         (("top", "--user", "ann"), "--user is no option for top"),
         (("sessions", "--guest"), "--guest is no option for sessions"),
+        (("top", "--by", "trend", "--days", "7"), "--days is no option with --by trend"),
         (("viewers",), "viewers needs --resource"),
         (("participants",), "participants needs --session"),
         (("views", "--version", "v2"), "--version needs --resource"),
@@ -257,6 +258,37 @@ def test_what_takes_long_shows_rows_and_bytes(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(tally, "PATIENCE_S", 0.0)
         count.add(WHOLE * 1_000)
         assert f"4,003 rows, {len(WHOLE) * 1001 / 1024:.1f} KiB, " in screen.getvalue()
+
+
+def test_where_the_server_says_how_many_there_are_it_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(tally, "monotonic", lambda: clock[0])
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    said = []
+    for expected in ("12000", "2000", "0", "-1", "many", "9" * 30, ""):
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stderr", screen)
+        clock[0] = 0.0
+        with Tally(0, is_quiet=False) as count:
+            count.expect(expected)
+            clock[0] = 10.0
+            count.add(b"line\n" * 3_000)
+        said.append(screen.getvalue())
+    assert "25 %, 3,000 rows, 30 s left" in said[0]
+    assert all(" 3,000 rows, 14.6 KiB, 300/s" in one for one in said[1:])
+    assert not any("%" in one or "left" in one for one in said[1:])
+
+
+def test_the_amount_comes_from_the_servers_answer(
+    served: History, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected: list[str] = []
+    monkeypatch.setattr(Tally, "expect", lambda _, rows: expected.append(rows))
+    assert export(served, "views", "-o", str(tmp_path / "views.csv")).code == 0
+    assert expected == ["3"]
 
 
 def test_where_the_export_itself_is_on_the_terminal_there_is_no_bar(

@@ -87,15 +87,17 @@ def test_the_first_secret_of_the_servers_key_file_signs(file: Path) -> None:
 
 
 def test_a_token_says_what_it_was_told_to_and_what_the_server_expects() -> None:
-    flags = ("--room", "other-*", "--anon", "--scope", "rooms:read rooms:end", "--ttl", "60")
+    scope = ("--scope", "rooms:read rooms:end")
+    flags = ("--room", "other-*", "--anon", "--no-track", *scope, "--ttl", "60")
     expected = {"PRESENCE_JWT_ISSUER": "https://issuer.example", "PRESENCE_JWT_AUDIENCE": "us"}
     said = claims(call(*ANN, *flags, variables=KEYS | expected).stdout.strip())
     assert said["room"] == [ROOM, "other-*"]
-    assert said["anon"] is True
+    assert (said["anon"], said["track"]) == (True, False)
     assert said["scope"] == "rooms:read rooms:end"
     assert (said["iss"], said["aud"]) == ("https://issuer.example", "us")
     assert int(str(said["exp"])) - int(str(said["iat"])) == 60
     assert "observe" not in said
+    assert "track" not in claims(call(*ANN).stdout.strip())
 
 
 def test_a_file_that_cannot_sign_is_refused_with_what_to_do(file: Path) -> None:

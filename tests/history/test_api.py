@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from presence_server.history.api import source
+from presence_server.history.api import exports, source
 from presence_server.history.api.app import CONNECTIONS, create_api
 from presence_server.history.api.errors import Refused
 from presence_server.history.api.turns import Turns
@@ -359,6 +359,7 @@ def test_a_writer_that_has_no_time_is_not_waited_for(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "WRITER_S", 0.01)
+    monkeypatch.setattr(exports, "NOTE_S", 0.01)
     futures: list[Future[Any]] = []
 
     def submit(_work: Callable[[Engine], object], /) -> "Future[Any]":

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from presence_server.admin.app import create_app
 from presence_server.history.api import answers, formats
+from presence_server.history.api.app import EXPORTS, OPEN_EXPORTS
 from presence_server.history.front import Front, Result
 from presence_server.history.read import days, export, ledger, resources, sessions, viewers
 from tests.admin.test_access import ports
@@ -57,16 +58,29 @@ class Chain:
         self.results: list[Result] = []
         self.recorded = stack.enter_context(Recorded(f"sqlite:///{folder}/presence.db"))
         stack.enter_context(Served(self.recorded.app, f"{folder}/recorder"))
-        front = Front(f"{folder}/recorder", self.results.append, lambda: 0)
+        self._folder = folder
+        self._stack = stack
+        self.client = self._listener("admin")
+        self.hasty = self._listener("hasty", stall_s=0.3)
+        """Of a listener that cuts off soon who takes nothing."""
+
+    def _listener(self, name: str, **more: float) -> httpx.Client:
+        front = Front(f"{self._folder}/recorder", self.results.append, lambda: 0, **more)
         unused: Any = None
-        listener = create_app(ports(unused)._replace(history=front.ask), lambda: ADMIN_KEY)
-        stack.enter_context(Served(listener, f"{folder}/admin"))
+        app = create_app(ports(unused)._replace(history=front.ask), lambda: ADMIN_KEY)
+        self._stack.enter_context(Served(app, f"{self._folder}/{name}"))
         client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=f"{folder}/admin"),
+            transport=httpx.HTTPTransport(uds=f"{self._folder}/{name}"),
             base_url="http://admin/v1/history",
             headers={"Authorization": f"Bearer {ADMIN_KEY}"},
+            timeout=30,
         )
-        self.client = stack.enter_context(client)
+        return self._stack.enter_context(client)
+
+    def start(self, client: httpx.Client, stack: ExitStack) -> int:
+        """Ask for the ledger, and take the head of the answer only."""
+        stream = client.stream("GET", "/export/views", params={"room": ROOM})
+        return stack.enter_context(stream).status_code
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +121,18 @@ def cell(value: object) -> str:
 def in_order(row: dict[str, Any], what: str) -> dict[str, Any]:
     """A row with its columns in the order of exports."""
     return {name: row[name] for name in formats.names(SHAPES[what][0]._fields)}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_an_export_says_first_about_how_many_rows_it_has(chain: Chain, what: str) -> None:
+    query = {**QUESTIONS[what], "format": "ndjson"}
+    answer = chain.client.get(f"/export/{what}", params=query)
+    rows = [row for row in answer.text.splitlines() if '"exported"' not in row]
+    told = answer.headers.get("history-rows")
+    if what == "activity":  # in which an erasure was
+        assert len(rows) - 1 == int(told or 0)
+    else:
+        assert told == (None if what == "top" else str(len(rows)))
 
 
 @pytest.mark.parametrize("what", SHAPES)
@@ -223,17 +249,31 @@ def test_an_export_that_can_not_begin_is_an_error(
     assert (answer.status_code, answer.json()["code"]) == (503, "history_unavailable")
 
 
-def test_more_exports_than_there_is_room_for_are_told_to_come_back(
+def test_who_takes_nothing_keeps_nobody_else_from_exporting(
     chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "views", Rows(1_000_000))
     with ExitStack() as stack:
-        for _ in range(4):
-            stream = chain.client.stream("GET", "/export/views", params={"room": ROOM})
-            assert stack.enter_context(stream).status_code == 200
-        answer = chain.client.get("/export/views", params={"room": ROOM})
+        for _ in range(EXPORTS + 1):
+            assert chain.start(chain.client, stack) == 200
+        assert chain.client.get("/export/viewers", params=PLAN).text.count("\n") == 5
+        for _ in range(OPEN_EXPORTS - EXPORTS - 1):
+            assert chain.start(chain.client, stack) == 200
+        answer = chain.client.get("/export/viewers", params=PLAN)
         assert (answer.status_code, answer.json()["code"]) == (503, "busy")
         assert chain.client.get("/top", params={"room": ROOM}).status_code == 200
+
+
+def test_who_takes_nothing_for_long_gives_the_place_to_others(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "views", Rows(1_000_000))
+    chain.results.clear()
+    with ExitStack() as stack:
+        for _ in range(OPEN_EXPORTS):
+            assert chain.start(chain.hasty, stack) == 200
+        assert chain.client.get("/export/viewers", params=PLAN).status_code == 200
+        eventually(lambda: chain.results.count("failed") == OPEN_EXPORTS)
 
 
 def test_an_empty_export_has_its_columns(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from presence_server.admin.app import create_app
 from presence_server.history.asking import Asker, Unanswered
 from presence_server.history.front import MAX_QUESTIONS, Front, Result
-from presence_server.history.stream import Stream
+from presence_server.history.stream import Stopped, Stream
 from tests.admin.test_access import ports
 from tests.history.recorded import Served
 from tests.support.server import eventually
@@ -105,7 +105,7 @@ class Chain:
         self.recorder = Recorder()
         self.results: list[Result] = []
         self.behind = Served(self.recorder, f"{folder}/recorder")
-        front = Front(f"{folder}/recorder", self.results.append, lambda: 17, silence_s=0.3)
+        front = Front(f"{folder}/recorder", self.results.append, lambda: 17, silence_s=0.8)
         unused: Any = None
         handed = ports(unused)._replace(history=front.ask)
         app = create_app(handed, lambda: KEY)
@@ -262,6 +262,49 @@ async def test_an_asker_who_takes_nothing_is_cut_off() -> None:
     await Stream(pieces(), {}, (), end, stall_s=0.01)({"type": "http"}, never, send)
     assert sent == ["http.response.start", "http.response.body"]
     assert isinstance(ends[0], TimeoutError)
+
+
+async def test_a_server_that_stops_in_the_middle_cuts_the_answer_and_has_no_fault() -> None:
+    ends: list[Exception | None] = []
+    begun = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a piece"
+
+    async def end(failure: Exception | None) -> None:
+        ends.append(failure)
+
+    async def never(*_: object) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    answer = Stream(pieces(), {}, (), end, stall_s=60)
+    sending = asyncio.create_task(answer({"type": "http"}, never, never))
+    await begun.wait()
+    sending.cancel()
+    await sending
+    assert isinstance(ends[0], Stopped)
+
+
+async def test_who_takes_a_piece_now_and_then_gets_all_of_them() -> None:
+    sent: list[str] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(12):
+            yield b"a piece"
+
+    async def end(failure: Exception | None) -> None:
+        sent.append(str(failure))
+
+    async def never(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(0.05)
+        sent.append(message["type"])
+
+    await Stream(pieces(), {}, (), end, stall_s=0.4)({"type": "http"}, never, send)
+    assert sent == ["http.response.start", *["http.response.body"] * 13, "None"]
 
 
 async def test_of_many_questions_at_once_those_that_are_too_many_are_refused_and_none_waits(

@@ -19,8 +19,8 @@ class Call(NamedTuple):
     form: Form
 
 
-def asks(*, csv: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Hand a command a `Call` in place of the options that say it; not all can write CSV."""
+def asks() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Hand a command a `Call` in place of the options that say it."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
@@ -30,15 +30,14 @@ def asks(*, csv: bool = True) -> Callable[[Callable[..., Any]], Callable[..., An
             admin_key: str | None,
             config: str | None,
             wants_json: bool,
-            wants_csv: bool = False,
+            wants_csv: bool,
             **given: Any,
         ) -> Any:
             form = _form(wants_json, wants_csv)
             return command(Call(operator.target(url, admin_key, config), form), **given)
 
         found = operator.options(called)
-        if csv:
-            found = click.option("--csv", "wants_csv", is_flag=True, help="write CSV")(found)
+        found = click.option("--csv", "wants_csv", is_flag=True, help="write CSV")(found)
         return click.option(
             "--json", "wants_json", is_flag=True, help="write what the server says, as JSON"
         )(found)
@@ -109,6 +108,12 @@ def check_version(resource: object, version: object) -> None:
     """Refuse a version of nothing."""
     if version is not None and resource is None:
         raise click.UsageError("--version needs --resource")
+
+
+def check_window(by: object, days: object) -> None:
+    """Refuse a trend of some days."""
+    if by == "trend" and days is not None:
+        raise click.UsageError("--days is no option with --by trend, which is of all time")
 
 
 def check_guest(user: object, guest: object) -> None:

@@ -22,8 +22,8 @@ COLUMNS: Final = (
     Column("uniques", lambda row, words: words.count(row.uniques), is_number=True),
 )
 _EPILOG: Final = """\
-Days are days in UTC, today included. A view counts on the day on which it began. In uniques a user
-who saw two resources on a day counts twice.
+Days are days in UTC, today included. A view counts on the day on which it began. Uniques are users,
+each once.
 
 \b
 Examples:

@@ -11,6 +11,7 @@ from presence_server.commands import output
 from presence_server.commands.past import asking, call
 from presence_server.commands.past.asking import Parameters
 from presence_server.commands.past.call import Call
+from presence_server.commands.past.commas import separated
 from presence_server.commands.text import clean, plural
 from presence_server.history.api.answers import Erased
 
@@ -44,7 +45,7 @@ class Erasure(NamedTuple):
 @click.option("--resource", metavar="TYPE ID", nargs=2, type=str, help="erase this resource")
 @click.option("--room", metavar="ROOM", help="in this room only; a resource needs it")
 @click.option("--yes", is_flag=True, help="don't ask")
-@call.asks(csv=False)
+@call.asks()
 def command(
     asked: Call, user: str | None, resource: tuple[str, str] | None, room: str | None, yes: bool
 ) -> int:
@@ -68,6 +69,8 @@ def command(
     )
     if asked.form == "json":
         output.tell([output.as_json(said.json, indent=2)])
+    elif asked.form == "csv":
+        click.echo(separated(Erased, [said.answer]), nl=False)
     else:
         output.tell([_outcome(erasure, said.answer.erased)])
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import httpx
 
 from presence_server.commands import operator, output
 from presence_server.commands.operator import Target
@@ -99,6 +100,7 @@ def _check(what: str, filters: Mapping[str, object]) -> None:
         raise click.UsageError(f"{what} needs --{needed}")
     if "version" in FILTERS[what]:
         call.check_version(filters["resource"], filters["version"])
+    call.check_window(filters["by"], filters["days"])
     call.check_guest(filters["user"], filters["guest"])
 
 
@@ -120,9 +122,12 @@ def _given(filters: Mapping[str, object]) -> dict[str, str]:
 async def _export(
     target: Target, question: str, kind: str, file: Path | None, tally: Tally
 ) -> None:
+    def begun(headers: httpx.Headers) -> None:
+        tally.expect(headers.get("History-Rows", ""))
+
     async with (
         operator.client(target) as client,
-        aclosing(operator.stream(client, question, kind)) as pieces,
+        aclosing(operator.stream(client, question, kind, begun)) as pieces,
     ):
         with opened(file) as write:
             async for piece in pieces:

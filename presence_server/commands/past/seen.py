@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from presence_server import exit_codes
 from presence_server.commands.past import asking, call, showing
 from presence_server.commands.past.call import Call
 from presence_server.commands.past.resource import VERSION
@@ -14,11 +15,11 @@ from presence_server.history.api.answers import Seen, SeenVersion
 
 COLUMNS: Final = (VERSION, *COUNTS, *TIMES)
 _EPILOG: Final = """\
-It ends with 0 either way: ask --json for .seen in a script.
+It ends with 0 if so and with 3 if not; 1 means that nobody answered.
 
 \b
 Examples:
-  presence-server history seen presence-acme document d-1 ann
+  presence-server history seen presence-acme document d-1 ann && echo 'Ann has seen it'
   presence-server history seen presence-acme document d-1 visitor-7 --guest
 """
 
@@ -30,7 +31,7 @@ Examples:
 @click.argument("user")
 @call.guest
 @call.asks()
-def command(asked: Call, room: str, kind: str, identity: str, user: str, guest: bool) -> None:
+def command(asked: Call, room: str, kind: str, identity: str, user: str, guest: bool) -> int:
     """Print which versions of a resource of ROOM a user has seen, how often, first and last."""
     of = {"room": room, "type": kind, "id": identity, **call.one(user, guest)}
     said = asking.run(asked.target, partial(asking.ask, question="seen", model=Seen, parameters=of))
@@ -41,3 +42,4 @@ def command(asked: Call, room: str, kind: str, identity: str, user: str, guest: 
         showing.heading(f"{clean(user)} {has} {what}")
     listing = Listing(SeenVersion, found.versions, COLUMNS, f"{clean(user)} {has} {what}")
     showing.show(asked.form, found, said.json, listing)
+    return 0 if found.seen else exit_codes.NO

@@ -34,12 +34,13 @@ PARTICIPANTS: Final = (
     Column("present", lambda row, words: words.lasted(row.present_ms), is_number=True),
 )
 _EPILOG: Final = """\
-In a pipe it writes three tables, with an empty line between; export writes each of them by itself.
+In a pipe it writes three tables, with an empty line between. --csv has the participants; the trail
+is that of activity --session.
 
 \b
 Examples:
   presence-server history session presence-acme
-  presence-server history session presence-acme 7 --limit 1000
+  presence-server history session presence-acme 7 --limit 1000 --csv > participants.csv
   presence-server history session presence-acme --json | jq '.participants[].userId'
 """
 
@@ -56,12 +57,15 @@ class Story(NamedTuple):
 @call.room
 @click.argument("number", type=click.IntRange(1), required=False)
 @call.limit(50, 100_000, "participants, and lines of the trail")
-@call.asks(csv=False)
+@call.asks()
 def command(asked: Call, room: str, number: int | None, limit: int) -> None:
     """Print a session of ROOM, by its NUMBER or the newest: its figures, participants and trail."""
     story = asking.run(asked.target, partial(_ask, room=room, number=number, limit=limit))
     if asked.form == "json":
         output.tell([output.as_json(_json(story), indent=2)])
+    elif asked.form == "csv":
+        _, participants, _ = _listings(story)
+        showing.show("csv", story.session.answer, {}, participants)
     elif asked.form == "tabs":
         _tell(story)
     else:
@@ -119,6 +123,7 @@ def _tell(story: Story) -> None:
     for listing in others:
         output.tell([""])
         showing.tell(listing)
+    showing.aside(story.session.answer, *others)
 
 
 def _draw(story: Story, room: str) -> None:

@@ -48,10 +48,10 @@ def show(form: Form, asked: Asked, json: Mapping[str, Any], listing: Listing) ->
             output.tell(map(printable, text.splitlines()))
         else:
             click.echo(text, nl=False)
+        aside(asked, listing)
     elif form == "tabs":
         tell(listing)
-        for line in [*([] if listing.rows else [listing.nothing]), *freshness(asked)]:
-            click.echo(line, err=True)
+        aside(asked, listing)
     else:
         draw(listing, now(asked))
         remark(freshness(asked))
@@ -66,6 +66,15 @@ def freshness(asked: Asked) -> Iterator[str]:
     """A line that says how old an answer is, if it is."""
     if asked.lag_ms > LATE_MS:
         yield f"as of {ago(asked.lag_ms)}: what happened since is not written yet"
+
+
+def aside(asked: Asked, *listings: Listing) -> None:
+    """Say on stderr what is no row."""
+    for listing in listings:
+        for line in (*(() if listing.rows else (listing.nothing,)), *listing.notes):
+            click.echo(line, err=True)
+    for line in freshness(asked):
+        click.echo(line, err=True)
 
 
 def tell(listing: Listing) -> None:

@@ -47,6 +47,7 @@ def command(asked: Call, room: str, limit: int, **filters: str | int | None) -> 
     days.
     """
     by = str(filters["by"] or "views")
+    call.check_window(by, filters["days"])
     parameters = {**filters, "room": room, "by": by, "limit": limit}
     said = asking.run(
         asked.target,

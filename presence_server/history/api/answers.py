@@ -109,7 +109,7 @@ class Day(Answer):
     day: str
     views: int
     opens: int
-    uniques: int = Field(description="users by resource: one who saw two resources counts twice")
+    uniques: int = Field(description="users, each once, whatever they looked at")
     active_ms: int
 
 
@@ -119,12 +119,15 @@ class Days(Asked):
     rows: list[Day]
 
 
+EndedBy = Literal["left", "moved", "away", "day", "server_stopped", "server_lost", "gap", "erased"]
+
+
 class View(Who):
     """One viewing."""
 
     began_at: int
     ended_at: int | None = Field(description="null while somebody looks")
-    ended_by: Literal["left", "moved", "away", "day", "server_lost", "gap", "erased"] | None
+    ended_by: EndedBy | None
     opens: int
     active_ms: int
     type: str
@@ -164,18 +167,26 @@ class OneSession(Asked, Session):
     """A session's statistics."""
 
 
+LeftBecause = Literal[
+    "closed",
+    "timeout",
+    "kicked",
+    "expired",
+    "untracked",
+    "server_stopped",
+    "server_lost",
+    "gap",
+    "erased",
+]
+
+
 class Participant(Who):
     """A user of a session."""
 
     role: Literal["viewer", "commenter", "operator"]
     joined_at: int
     left_at: int | None = Field(description="null while there")
-    left_because: (
-        Literal[
-            "closed", "timeout", "kicked", "expired", "untracked", "server_lost", "gap", "erased"
-        ]
-        | None
-    )
+    left_because: LeftBecause | None
     joins: int
     present_ms: int
 

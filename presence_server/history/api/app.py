@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from presence_server.history.api import document, errors
 from presence_server.history.api.changes import Changes, Checks
-from presence_server.history.api.exports import Exports
+from presence_server.history.api.exports import READING, Exports
 from presence_server.history.api.questions import Questions
 from presence_server.history.api.source import Clock, Source, Submit
 from presence_server.history.api.strict import check_names
@@ -24,9 +24,13 @@ QUESTIONS: Final = 4
 
 WAITING: Final = 32
 EXPORTS: Final = 4
+"""That begin at once. Then each is in the hands of who takes it, and its turn is another's."""
+OPEN_EXPORTS: Final = 16
+WAITING_EXPORTS: Final = 8
+"""Sent at once, and waiting: the server may ask 40 times at once, and the rest are questions'."""
 CHANGES: Final = 2
 
-CONNECTIONS: Final = QUESTIONS + EXPORTS + CHANGES + 1
+CONNECTIONS: Final = QUESTIONS + EXPORTS + READING + CHANGES + 1
 """What the engine of the readers has to have for all of them at once."""
 
 
@@ -42,15 +46,17 @@ def create_api(readers: Engine, submit: Submit, clock: Clock) -> FastAPI:
         generate_unique_id_function=_name,
     )
     source = Source(readers, submit, clock)
+    sent = Depends(Turns(OPEN_EXPORTS, WAITING_EXPORTS))
+    begun = Depends(Turns(EXPORTS, WAITING), scope="function")
     for part, turns, more in (
-        (Questions(source), Turns(QUESTIONS, WAITING), {}),
-        (Exports(source), Turns(EXPORTS, WAITING), document.EXPORTED),
-        (Changes(source), Turns(CHANGES, WAITING), {}),
-        (Checks(source), Turns(1, 1), {}),
+        (Questions(source), [Depends(Turns(QUESTIONS, WAITING))], {}),
+        (Exports(source), [sent, begun], document.EXPORTED),
+        (Changes(source), [Depends(Turns(CHANGES, WAITING))], {}),
+        (Checks(source), [Depends(Turns(1, 1))], {}),
     ):
         router = APIRouter(
             prefix="/v1/history",
-            dependencies=[Depends(check_names), Depends(turns)],
+            dependencies=[Depends(check_names), *turns],
             responses={**document.RESPONSES, **more},
         )
         part.add_to(router)

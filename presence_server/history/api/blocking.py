@@ -11,11 +11,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from presence_server.history.read.limits import QueryTimeout
 from presence_server.history.store.troubles import classify
-from presence_server.history.stream import Stream
+from presence_server.history.stream import Stopped, Stream
 
 _LOG: Final = logging.getLogger("presence_server")
 _FAILURES: Final = (QueryTimeout, SQLAlchemyError)
 """What may happen in the middle, and is no bug."""
+
+STALL_S: Final = 120.0
+"""How long nothing may be taken. It is the server that takes it, which cuts off a slow asker long
+before, and shows of what that one takes only every 256 KiB.
+"""
 
 _OVER: Final = b""
 
@@ -33,12 +38,14 @@ def stream(
         if failure is not None:
             _LOG.warning("history: an answer was cut", extra={"trouble": _trouble(failure)})
 
-    return Stream(_taken(whole, limiter), headers, _FAILURES, end)
+    return Stream(_taken(whole, limiter), headers, _FAILURES, end, STALL_S)
 
 
 def _trouble(failure: Exception) -> str:
     if isinstance(failure, TimeoutError):
         return "nobody takes it"
+    if isinstance(failure, Stopped):
+        return "stopped"
     return "timeout" if isinstance(failure, QueryTimeout) else classify(failure)
 
 

@@ -42,10 +42,11 @@ EXPORTED: Final[dict[int | str, dict[str, Any]]] = {
         "description": "The rows. If the connection ends without the end of the last chunk, "
         "some are missing.",
         "headers": {
-            name: {"description": description, "schema": {"type": "integer"}, "required": True}
-            for name, description in (
-                ("History-As-Of", "everything that happened before this is in the answer"),
-                ("History-Lag-Ms", "how long before the answer that was"),
+            name: {"description": says, "schema": {"type": "integer"}, "required": is_needed}
+            for name, says, is_needed in (
+                ("History-As-Of", "everything that happened before this is in the answer", True),
+                ("History-Lag-Ms", "how long before the answer that was", True),
+                ("History-Rows", "about how many rows there are, where that is known", False),
             )
         },
         "content": {

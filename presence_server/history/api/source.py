@@ -14,7 +14,9 @@ from presence_server.history.read.places import Person
 from presence_server.history.store.guests import Pseudonyms
 
 WRITER_S: Final = 30.0
-"""How long a change may wait for its turn between transactions, and take."""
+"""How long a change may wait for its turn between transactions, and take: what was noted before an
+erasure has to be taken first, and who asks for one would only have to ask again.
+"""
 
 Result = TypeVar("Result")
 
@@ -72,7 +74,9 @@ class Source:
         with asking(self.readers) as connection:
             yield Question(connection, self.now(), as_of(connection))
 
-    def change(self, work: Callable[[Engine], Result], after: int = 0) -> Result:
+    def change(
+        self, work: Callable[[Engine], Result], after: int = 0, within_s: float | None = None
+    ) -> Result:
         """Have the writer do something after the batch of that number, and wait for it.
 
         Raises:
@@ -81,7 +85,7 @@ class Source:
         """
         future = self._submit(work, after)
         try:
-            return future.result(WRITER_S)
+            return future.result(WRITER_S if within_s is None else within_s)
         except (TimeoutError, CancelledError):
             future.cancel()
             message = "the database does not take it now: send it again"

@@ -10,7 +10,7 @@ WAIT_S: Final = 2.0
 
 
 class Turns:
-    """A dependency: the request that has it has a turn, until it is answered.
+    """A dependency: the request that has it has a turn, for as long as its scope says.
 
     So many have one `at_once`, and so many more may be `waiting`, not for long.
     """

@@ -34,7 +34,7 @@ export class Failure extends Error {
 
 /**
  * The answer to a question. Parameters that are "" or null are not asked for.
- * Throws a `Failure`, or an `AbortError` if the signal says so.
+ * Throws a `Failure`, also where the signal's time is over, or an `AbortError` if the signal says so.
  */
 export async function ask(question, parameters, signal) {
   const response = await send(address(question, parameters), signal);
@@ -56,7 +56,7 @@ async function send(url, signal) {
   try {
     return await fetch(url, { headers, signal, cache: "no-store", redirect: "error" });
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (isUnwanted(signal)) throw error;
     throw new Failure(0, "unreachable", "");
   }
 }
@@ -65,10 +65,12 @@ async function body(response, signal) {
   try {
     return await response.json();
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (isUnwanted(signal)) throw error;
     return null;
   }
 }
+
+const isUnwanted = ({ aborted, reason }) => aborted && reason.name !== "TimeoutError";
 
 /** A header holds bytes: those of the credential in UTF-8, which the server compares. */
 function bytes(text) {

@@ -92,7 +92,11 @@ function steer(plot, count, chosen, choose) {
   };
   plot.addEventListener("pointermove", point);
   plot.addEventListener("pointerdown", point);
-  plot.addEventListener("pointerleave", () => plot.matches(":focus-visible") || choose(null));
+  plot.addEventListener("pointercancel", () => choose(null)); // it scrolls the page
+  plot.addEventListener("pointerleave", ({ pointerType }) => {
+    const stays = pointerType === "touch" || plot.matches(":focus-visible"); // a finger always leaves
+    if (!stays) choose(null);
+  });
   plot.addEventListener("focus", () => plot.matches(":focus-visible") && choose(chosen() ?? last));
   plot.addEventListener("blur", () => choose(null));
 }

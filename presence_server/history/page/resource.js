@@ -18,7 +18,8 @@ const ENDS = {
   moved: "went elsewhere",
   away: "away",
   day: "split after 24 h",
-  server_lost: "server stopped",
+  server_stopped: "server stopped",
+  server_lost: "server lost",
   gap: "events were lost",
   erased: "erased",
 };

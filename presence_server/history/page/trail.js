@@ -12,7 +12,8 @@ const LEFT = {
   kicked: "removed",
   expired: "token expired",
   untracked: "no longer recorded",
-  server_lost: "the server stopped",
+  server_stopped: "the server was stopped",
+  server_lost: "the server was lost",
   gap: "events were lost",
 };
 
@@ -41,7 +42,7 @@ const SENTENCES = {
   ended: () => "An operator ended the room",
   closed: () => "The session closed",
   exported: (what) => `Exported: ${what}`,
-  erased: () => "A user was erased",
+  erased: (what) => (what === "resource" ? "A resource was deleted" : "A user was erased"),
   gap: () => "Events were lost here",
 };
 

@@ -29,6 +29,7 @@ const CODES = {
     "The answer took longer than two seconds",
     "Ask for less, for example a shorter time, or try again later.",
   ],
+  busy: ["Too many ask at once", "Try again in a moment."],
   unreachable: [
     "The server cannot be reached",
     "It may be restarting, or your connection is gone.",

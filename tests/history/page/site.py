@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from presence_server.admin.app import create_app
 from presence_server.admin.ports import Ports
-from presence_server.admin.server import AdminServer
+from presence_server.admin.server import answering
 from presence_server.core.errors import TokenRefused
 from tests.support.peer import HOST
 
@@ -59,7 +59,7 @@ async def serving() -> AsyncIterator[Site]:
     site = Site()
     with socket.create_server((HOST, 0)) as listening:
         site.port = listening.getsockname()[1]
-        async with AdminServer(create_app(_ports(site), lambda: KEY)).serving(listening):
+        async with answering(create_app(_ports(site), lambda: KEY), listening):
             yield site
 
 

@@ -19,6 +19,7 @@ AT_THE_DOOR = [
 IN_THE_PANEL = [
     (400, "bad_days", "The server says: no"),
     (503, "query_timeout", "longer than two seconds"),
+    (503, "busy", "Too many ask at once"),
     (503, "history_unavailable", "Live rooms go on"),
     (500, "error", "did not work"),
 ]

@@ -19,6 +19,11 @@ FITS = """() => {
   const plot = document.querySelector("[data-testid=plot]");
   return plot.querySelector("svg").getAttribute("width") === String(plot.clientWidth);
 }"""
+TOUCH = """(plot, type) => {
+  const { left, right, top } = plot.getBoundingClientRect();
+  const at = { clientX: right - 30, clientY: top + 20, pointerType: "touch", bubbles: true };
+  plot.dispatchEvent(new PointerEvent(type, at));
+}"""
 EDGES = "plot => [plot.getBoundingClientRect().left, plot.getBoundingClientRect().right]"
 WIDTHS = "bars => bars.map(bar => bar.getAttribute('width'))"
 
@@ -66,6 +71,18 @@ async def test_the_days_can_be_gone_through_by_keys(visit: Open, site: Site) -> 
         await expect(reading).to_contain_text(told.split(":", 1)[0])
     await mira.page.keyboard.press("Escape")
     await expect(reading).to_contain_text("30 days")
+
+
+async def test_a_day_that_a_finger_chose_stays(visit: Open, site: Site) -> None:
+    tell(site, [3, 0, 1, 4])
+    mira = await (await visit("390x844")).look(days="7")
+    reading, plot = mira.page.get_by_test_id("reading"), mira.page.get_by_test_id("plot")
+    for kind in ("pointerdown", "pointerleave"):
+        await plot.evaluate(TOUCH, kind)
+    await expect(reading).to_contain_text("Sun, 22 Nov 20264 views")
+    for kind in ("pointerdown", "pointercancel", "pointerleave"):
+        await plot.evaluate(TOUCH, kind)
+    await expect(reading).to_contain_text("7 days")
 
 
 async def test_labels_never_collide(visit: Open, site: Site) -> None:
@@ -117,6 +134,23 @@ async def test_a_window_is_in_the_address_and_back_goes_back(visit: Open, site: 
     assert [question for question, _ in site.asked].count("top") == 1  # nothing else is asked again
     await mira.page.go_back()
     await expect(mira.page.get_by_test_id("reading")).to_contain_text("30 days")
+
+
+async def test_what_was_not_asked_again_leads_on_from_here(visit: Open, site: Site) -> None:
+    tell(site, [1])
+    site.says["top"] = rows.top([rows.resource("doc", f"d-{place}", 40) for place in range(10)])
+    mira = await (await visit()).look()
+    top = mira.panel("top")
+    await mira.panel("days").get_by_role("link", name="400 days").click()
+    await expect(mira.page.get_by_test_id("reading")).to_contain_text("400 days")
+    await top.get_by_role("link", name="Show up to 100").click()
+    await mira.settled()
+    assert "days=400" in mira.page.url
+    await expect(mira.page.get_by_test_id("reading")).to_contain_text("400 days")
+    await mira.panel("days").get_by_role("link", name="7 days").click()
+    await top.get_by_test_id("top-row").first.get_by_role("link").click()
+    await expect(mira.page.get_by_role("heading", level=1)).to_have_text("doc d-0")
+    assert "days=7" in mira.page.url
 
 
 async def test_nothing_yet_is_said(visit: Open, site: Site) -> None:

@@ -16,6 +16,9 @@ PLACE = """text => {
   const [cell, box] = ["th", "div"].map((name) => text.closest(name).getBoundingClientRect());
   return [cell.x - box.x, cell.y - box.y];
 }"""
+LATE = """() => {
+  AbortSignal.timeout = () => AbortSignal.abort(new DOMException("", "TimeoutError"));
+}"""
 LATEST = [
     rows.view("sam", "v2", ended_at=None, ended_by=None),
     rows.view(rows.GUEST, None, 2 * rows.HOUR, ended_by="server_lost"),
@@ -101,12 +104,35 @@ async def test_the_latest_viewings_are_told_page_by_page(visit: Open, site: Site
     await expect(lines).to_have_text(
         [
             "samv222 Nov, 10:004 min2looking now",
-            "guest 3fa2…no version22 Nov, 09:004 min222 Nov, 09:05 server stopped",
+            "guest 3fa2…no version22 Nov, 09:004 min222 Nov, 09:05 server lost",
             "erasedv122 Nov, 08:004 min222 Nov, 08:05 erased",
         ]
     )
     await expect(mira.panel("views").get_by_role("button")).to_have_count(0)
     assert site.asked[-1][1]["cursor"] == "more"
+
+
+async def test_a_page_that_does_not_come_can_be_asked_for_again(visit: Open, site: Site) -> None:
+    tell(site)
+    site.says["views"] = rows.page(View, LATEST, "more")
+    mira = await look(visit)
+    await mira.page.evaluate(LATE)
+    button = mira.panel("views").get_by_role("button", name="Show more")
+    await button.click()
+    await expect(mira.panel("views")).to_contain_text("cannot be reached")
+    await expect(button).to_be_enabled()
+    await mira.page.reload()  # the window is that of other tests, too
+
+
+async def test_a_long_version_leaves_room_for_who_it_was(visit: Open, site: Site) -> None:
+    tell(site)
+    site.says["views"] = rows.page(View, [rows.view("ann.smith@example.com", "W" * 128)])
+    mira = await look(visit)
+    (who,) = await mira.panel("views").locator("td.wide bdi").all()
+    box = await who.bounding_box()
+    assert box is not None
+    assert box["height"] < 30  # one line
+    assert not await mira.scrolls_sideways()
 
 
 def asked_next(asked: Asked) -> str | None:

@@ -21,6 +21,8 @@ PEOPLE = [
 TRAIL = [
     rows.line(10, "refused", "eve", "room_full"),
     rows.line(20, "removed", "jo"),
+    rows.line(25, "erased", None, "resource"),
+    rows.line(26, "erased", None, "user"),
     rows.line(30, "left", "sam", "closed"),
     rows.line(40, "role", "jo", "operator"),
     rows.line(45, "left", rows.GUEST, "timeout"),
@@ -106,16 +108,18 @@ async def test_the_trail_is_marked_in_the_lanes_and_told_beside_them(
     told = [text.split(",")[0] for text in await marks.all_text_contents()]
     assert told == [
         "eve was refused (room full)",
+        "A resource was deleted",
+        "A user was erased",
         "The session opened",
         "jo is now operator",
         "jo was removed by an operator",
     ]
     lines = mira.page.get_by_test_id("trail-line")
-    await expect(lines).to_have_count(15)
+    await expect(lines).to_have_count(17)
     await expect(lines.nth(0)).to_have_text("10:50:00eve was refused (room full)")
-    await expect(lines.nth(4)).to_have_text("10:15:00guest 3fa2… left (connection lost)")
-    await expect(lines.nth(9)).to_have_text("09:40:00erased left")
-    await expect(lines.nth(14)).to_have_text("09:00:00The session opened")
+    await expect(lines.nth(6)).to_have_text("10:15:00guest 3fa2… left (connection lost)")
+    await expect(lines.nth(11)).to_have_text("09:40:00erased left")
+    await expect(lines.nth(16)).to_have_text("09:00:00The session opened")
 
 
 async def test_a_participant_can_be_picked_out_of_the_trail(visit: Open, site: Site) -> None:
@@ -126,7 +130,7 @@ async def test_a_participant_can_be_picked_out_of_the_trail(visit: Open, site: S
     await expect(button).to_have_attribute("aria-pressed", "true")
     await expect(mira.page.get_by_test_id("trail-line")).to_have_count(5)
     await button.press("Enter")
-    await expect(mira.page.get_by_test_id("trail-line")).to_have_count(15)
+    await expect(mira.page.get_by_test_id("trail-line")).to_have_count(17)
 
 
 async def test_what_the_trail_no_longer_tells_is_drawn_as_not_known(
