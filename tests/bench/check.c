@@ -81,6 +81,8 @@ static void learn_numbered(struct conn *c, struct event *e, struct payload frame
 static inline void time_delivery(const struct conn *c, const struct event *e)
 {
     took(e->stream ? BESIDE : EACH, now_ns - e->sent_ns);
+    if (stamping && !e->stream)
+        took(ARRIVAL, arrived_ns > e->sent_ns ? arrived_ns - e->sent_ns : 0);
     if (!e->stream && e->heard == (uint32_t)c->room->members)
         took(LAST, now_ns - e->sent_ns);
 }

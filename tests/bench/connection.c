@@ -140,7 +140,7 @@ void send_text(struct conn *c, const char *text, size_t size)
 
 void dial(struct conn *c)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)c->room->port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     struct sockaddr_in from = {.sin_family = AF_INET};
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(c - conns) % ADDRESSES);
@@ -149,6 +149,7 @@ void dial(struct conn *c)
         die("socket");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+    ask_for_stamps(c->fd);
     if (bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0)
         die("bind");
     if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
@@ -166,8 +167,8 @@ static void request_upgrade(struct conn *c)
         "Sec-WebSocket-Key: cHJlc2VuY2UtYmVuY2ghIQ==\r\n%s\r\n";
     const char *offer = offer_deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "";
     char request[REQUEST_SIZE];
-    int size = snprintf(request, sizeof request, format, c->room->name, c->pk, c->token, port,
-                        offer);
+    int size = snprintf(request, sizeof request, format, c->room->name, c->pk, c->token,
+                        c->room->port, offer);
     if (size >= REQUEST_SIZE)
         die("a token is too long");
     c->state = UPGRADING;
@@ -265,13 +266,12 @@ static void on_readable(struct conn *c)
     bool alone = c->in.size > 0;
     if (alone)
         reserve(&c->in, READ_SIZE);
-    ssize_t got = recv(c->fd, alone ? c->in.bytes + c->in.size : shared, READ_SIZE, 0);
+    ssize_t got = receive(c->fd, alone ? c->in.bytes + c->in.size : shared, READ_SIZE);
     if (got <= 0) {
         if (got == 0 || (errno != EAGAIN && errno != EINTR))
             broken(c, got ? strerror(errno) : "ended without a close frame");
         return;
     }
-    now_ns = clock_ns();
     counts.wire_bytes += (uint64_t)got;
     const uint8_t *bytes = alone ? c->in.bytes : shared;
     size_t size = c->in.size + (size_t)got, used = 0;

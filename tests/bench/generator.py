@@ -54,6 +54,7 @@ class Result(msgspec.Struct, frozen=True):
     delivery: Times = Times()
     last: Times = Times()
     beside: Times = Times()
+    arrival: Times = Times()
 
     @property
     def loss(self) -> str:
@@ -71,6 +72,11 @@ class Generator:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def tell(self, command: str) -> None:
         """Begin a command; `answer` must follow."""
@@ -132,11 +138,20 @@ def compile_c(binary: Path, sources: Sequence[Path], *flags: str) -> None:
 
 @contextmanager
 def generating(
-    port: int, connections: Path, core: int, patience_s: int = PATIENCE_S, *, deflate: bool = False
+    port: int,
+    connections: Path,
+    core: int,
+    patience_s: int = PATIENCE_S,
+    *,
+    deflate: bool = False,
+    stamps: bool = False,
 ) -> Iterator[Generator]:
-    """Start a generator on a core against a server's port; `deflate` offers compression."""
+    """Start a generator on a core against a server's port.
+
+    `deflate` offers compression; `stamps` also has the kernel say when a delivery came.
+    """
     arguments = [str(build()), str(port), str(connections), str(patience_s)]
-    arguments += ["deflate"] if deflate else []
+    arguments += ["deflate"] if deflate else ["stamps"] if stamps else []
     with pinned(core):
         process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     generator = Generator(process)

@@ -16,7 +16,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.bench.history_broadcast import Load, broadcast
+from sqlalchemy import make_url
+
+from tests.bench.history_broadcast import LOADS, Load, broadcast
+from tests.bench.history_care import care
 from tests.bench.history_export import export
 from tests.bench.history_hot_path import hot_path
 from tests.bench.history_ledger import Plan
@@ -32,10 +35,12 @@ if TYPE_CHECKING:
     from tests.bench.history_stage import Line
 
 LARGE: Final = "presence-001"
-FILLED: Final = ("reads", "cold", "http", "export", "broadcast")
+FILLED: Final = ("reads", "cold", "http", "export", "broadcast", "asked", "care")
 """Parts that need a filled database."""
-PARTS: Final = ("hot", *FILLED, "opening", "steady")
-NEW: Final = "presence"
+NEW: Final = ("opening", "steady")
+"""Those that need an empty one."""
+PARTS: Final = ("hot", *FILLED, *NEW)
+QUICK: Final = (Load(60, 100, 200, 6, rooms=4),)
 PYTHON_CLIENT: Final = Path(__file__).parents[2] / "clients" / "python"
 
 
@@ -62,7 +67,11 @@ class Bench:
         elif name == "export":
             yield from export(filled, LARGE)
         elif name == "broadcast":
-            yield from broadcast(filled, Load(4, 500, 1) if is_quick else Load())
+            yield from broadcast(filled, QUICK if is_quick else LOADS)
+        elif name == "asked":
+            yield from broadcast(filled, QUICK if is_quick else LOADS[:1], is_asked=True)
+        elif name == "care":
+            yield from care(filled, 100 if is_quick else 600, 3 if is_quick else 60)
         elif name == "opening":
             yield from opening(self._new(), 50 if is_quick else 1_000)
         else:
@@ -89,17 +98,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table, as it comes; returns 1 if something is not reached."""
     given = _parser().parse_args(arguments)
     raise_file_limit()
-    possible = [part for part in PARTS if part != "cold" or given.store == "sqlite"]
+    kind = make_url(given.database).get_backend_name() if given.database else given.store
+    possible = [part for part in PARTS if part != "cold" or kind == "sqlite"]
     parts = [part for part in possible if part in (given.only or PARTS)]
-    print(f"{describe()}; {given.store}; {time.strftime('%Y-%m-%d')}\n")
+    print(f"{describe()}; {kind}; {time.strftime('%Y-%m-%d')}\n")
     print(
         "| measured | figure | target | reached | |\n| --- | ---: | --- | --- | --- |", flush=True
     )
     is_reached = True
     with ExitStack() as stack:
-        new = stack.enter_context(store(given.store))
         filled = given.database or ""
-        if not filled and set(parts) & set(FILLED):
+        is_filled_here = not filled and set(parts) & set(FILLED)
+        needs_new = is_filled_here or set(parts) & set(NEW)
+        new = stack.enter_context(store(kind)) if needs_new else str
+        if is_filled_here:
             fill(filled := new(), Plan(views=given.views, share=given.share), midnight_ms())
         bench = Bench(new, filled, given)
         for part in parts:

@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, func, make_url, select
 
-from presence_server.history.read import ledger, limits, resources, sessions, top, viewers
+from presence_server.history.fold.rules import DAY_MS
+from presence_server.history.read import days, ledger, limits, resources, sessions, top, viewers
 from presence_server.history.store import schema
 from presence_server.history.store.engine import readers
 from tests.bench.figures import number
-from tests.bench.history_stage import Line, Sample, asking, cpu_s, reading, recorder_of
+from tests.bench.history_stage import (
+    Line,
+    Sample,
+    asking,
+    cpu_s,
+    exact_cpu_s,
+    reading,
+    recorder_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 50
 TOP: Final = 10
+DAYS: Final = 30
 
 
 class Drawn(NamedTuple):
@@ -73,6 +83,11 @@ def _viewers(connection: Connection, about: Drawn, version: str | None) -> objec
 
 def _viewings(connection: Connection, about: Drawn, asked: ledger.Asked) -> object:
     return ledger.views(connection, about.room, asked, limit=PAGE, cursor=None)
+
+
+def _days(connection: Connection, room: str, of: Drawn | None, now: int) -> object:
+    kind, ref = (of.kind, of.ref) if of else (None, None)
+    return days.days(connection, room, kind=kind, ref=ref, count=DAYS, until=now // DAY_MS)
 
 
 def _top(by: top.By, days: int | None = None, *, is_of_kind: bool = False) -> Question:
@@ -123,6 +138,10 @@ QUESTIONS: Final = (
         _resource,
         lambda c, a, _: resources.matrix(c, a.room, a.kind, a.ref),
     ),
+    Question(f"{DAYS} days of a room", "days", _room, lambda c, a, n: _days(c, a.room, None, n)),
+    Question(
+        f"{DAYS} days of a resource", "days", _resource, lambda c, a, n: _days(c, a.room, a, n)
+    ),
     Question(
         "a page of the trail",
         "activity",
@@ -159,14 +178,23 @@ def by_database(address: str, about: Sequence[Drawn]) -> Iterator[Line]:
     """On a connection, warm."""
     now = int(time.time() * 1000)
     with reading(address) as connection:
+        clock = _cpu_clock(connection)
         for question in QUESTIONS:
 
             def ask(one: Drawn, read: Any = question.read) -> object:
                 return read(connection, one, now)
 
-            cpu = Sample.of(_timed(ask, about, time.thread_time))
+            cpu = Sample.of(_timed(ask, about, clock))
             line = _line(question, "", _timed(ask, about))
             yield line._replace(note=f"{line.note}; of CPU, p95 {number(cpu.at(0.95))}")
+
+
+def _cpu_clock(connection: Connection) -> Callable[[], float]:
+    """What it takes of the CPU, here and in PostgreSQL's process that answers, if it is here."""
+    if connection.dialect.name == "sqlite":
+        return time.thread_time
+    pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    return lambda: time.thread_time() + exact_cpu_s(pid)
 
 
 def cold(address: str, about: list[Drawn]) -> Iterator[Line]:

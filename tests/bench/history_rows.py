@@ -19,9 +19,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Select,
-    String,
     Table,
-    cast,
     create_engine,
     func,
     insert,
@@ -43,6 +41,7 @@ from presence_server.history.store.schema import (
     progress,
     resource_viewers,
     resources,
+    room_days,
     rooms,
     sessions,
     users,
@@ -51,27 +50,26 @@ from presence_server.history.store.schema import (
     views,
 )
 from presence_server.history.store.upkeep import TABLES, analyze
+from tests.bench import history_sums as summed
 from tests.bench.history_ledger import (
     GUESTS,
-    MAX_VERSIONS,
     Plan,
     kind_of,
     ledger,
     ref_of,
 )
+from tests.bench.history_sums import BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CHUNK: Final = 20_000
 HALF_LIFE: Final = 7
-WEEK_MS: Final = 7 * DAY_MS
-BLOCKS: Final = 1_000
-"""More than there are weeks: a session's number is its room's by this, and the week's."""
 HASTE: Final = {
+    # With a small cache SQLite sorts small runs and merges them: a third less than all at once.
     "sqlite": [
         f"PRAGMA {pragma}"
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000", "temp_store=2")
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-32000", "temp_store=1")
     ],
     "postgresql": [
         f"SET {setting}"
@@ -129,6 +127,10 @@ def pour(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) 
             copy.write_row(row)
 
 
+def _insert(connection: Connection, table: Table, rows: Select[Any]) -> None:
+    connection.execute(insert(table).from_select(list(rows.selected_columns.keys()), rows))
+
+
 def _views(connection: Connection, plan: Plan, until_ms: int) -> None:
     partitions.cover(connection, range(until_ms - plan.days * DAY_MS, until_ms + 1, DAY_MS))
     pour(connection, views, ledger(plan, until_ms))
@@ -138,89 +140,14 @@ def _statistics(connection: Connection) -> None:
     """Sum up, from the ledger to the resource's row."""
     pour(connection, users, list(_user_rows(connection)))
     for table, rows in (
-        (viewers, _of_viewers()),
-        (resource_viewers, _of_resource_viewers()),
-        (days, _of_days()),
-        (versions, _of_versions()),
+        (viewers, summed.of_viewers()),
+        (resource_viewers, summed.of_resource_viewers()),
+        (days, summed.of_days()),
+        (room_days, summed.of_room_days()),
+        (versions, summed.of_versions()),
     ):
-        connection.execute(insert(table).from_select(list(rows.selected_columns.keys()), rows))
+        _insert(connection, table, rows)
     pour(connection, resources, list(_resource_rows(connection)))
-
-
-_BASE: Final = [literal(0).label(f"base_{name}") for name in ("views", "opens", "active_ms")]
-
-
-def _of_viewers() -> Select[Any]:
-    v = views.c
-    return select(
-        v.version_id,
-        v.user_id,
-        func.max(v.resource_id).label("resource_id"),
-        func.count().label("views"),
-        func.sum(v.opens).label("opens"),
-        func.sum(v.active_ms).label("active_ms"),
-        func.min(v.began_at).label("first_at"),
-        func.max(v.ended_at).label("last_at"),
-        *_BASE,
-        func.max(v.id).label("view_id"),
-        func.max(v.began_at).label("view_began_at"),
-        literal(0).label("tabs"),
-    ).group_by(v.version_id, v.user_id)
-
-
-def _sums(table: Table) -> list[Any]:
-    c = table.c
-    return [func.sum(c[name]).label(name) for name in ("views", "opens", "active_ms")] + [
-        func.min(c.first_at).label("first_at"),
-        func.max(c.last_at).label("last_at"),
-    ]
-
-
-def _of_resource_viewers() -> Select[Any]:
-    v = viewers.c
-    return (
-        select(
-            v.resource_id,
-            v.user_id,
-            func.max(users.c.room_id).label("room_id"),
-            *_sums(viewers),
-            (func.max(v.view_began_at) // DAY_MS).label("last_day"),
-            *_BASE,
-        )
-        .join_from(viewers, users, users.c.id == v.user_id)
-        .group_by(v.resource_id, v.user_id)
-    )
-
-
-def _of_days() -> Select[Any]:
-    v = views.c
-    day = (v.began_at // DAY_MS).label("day")
-    sums = [func.sum(v[name]).label(name) for name in ("opens", "active_ms")]
-    each = (
-        select(v.resource_id, day, v.room_id, func.count().label("views"), *sums)
-        .group_by(v.resource_id, day, v.room_id, v.user_id)
-        .subquery()
-    )
-    counts = [func.sum(each.c[name]).label(name) for name in ("views", "opens", "active_ms")]
-    room = func.max(each.c.room_id).label("room_id")
-    uniques = func.count().label("uniques")
-    return select(each.c.resource_id, each.c.day, room, *counts, uniques).group_by(
-        each.c.resource_id, each.c.day
-    )
-
-
-def _of_versions() -> Select[Any]:
-    v = viewers.c
-    number = v.version_id - v.resource_id * MAX_VERSIONS
-    return select(
-        v.version_id.label("id"),
-        v.resource_id,
-        literal("v").concat(cast(number, String)).label("ref"),
-        *_sums(viewers),
-        func.count().label("uniques"),
-        *_BASE,
-        literal(0).label("base_uniques"),
-    ).group_by(v.version_id, v.resource_id)
 
 
 def _user_rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
@@ -261,40 +188,21 @@ def _names(connection: Connection, plan: Plan) -> None:
 
 def _sessions(connection: Connection, start: int) -> None:
     """A session a week: whoever saw something in it was there."""
-    v = views.c
-    session = (v.room_id * BLOCKS + (v.began_at - start) // WEEK_MS).label("session_id")
-    joined, left = func.min(v.began_at), func.max(v.ended_at)
-    people = select(
-        session,
-        v.user_id,
-        literal("commenter").label("role"),
-        joined.label("joined_at"),
-        left.label("left_at"),
-        literal("closed").label("left_because"),
-        literal(1).label("joins"),
-        literal(0).label("tabs"),
-        (left - joined).label("present_ms"),
-        joined.label("since"),
-    ).group_by(session, v.user_id)
-    connection.execute(
-        insert(participants).from_select(list(people.selected_columns.keys()), people)
-    )
-    begun = select(session, func.count().label("begun")).group_by(session)
-    counts = {row.session_id: row.begun for row in connection.execute(begun)}
-    p = participants.c
-    found = connection.execute(
-        select(p.session_id, func.min(p.joined_at), func.max(p.left_at), func.count()).group_by(
-            p.session_id
-        )
-    ).all()
+    summed.people.create(connection)
+    _insert(connection, summed.people, summed.of_people(start))
+    _insert(connection, participants, summed.of_participants())
+    p = summed.people.c
+    counts = func.min(p.joined_at), func.max(p.left_at), func.count(), func.sum(p.views)
+    found = connection.execute(select(p.session_id, *counts).group_by(p.session_id)).all()
     pour(
         connection,
         sessions,
         [
-            (id_, id_ // BLOCKS, begin, end, end, end, there, there, 0, there, counts[id_])
-            for id_, begin, end, there in found
+            (id_, id_ // BLOCKS, begin, end, end, end, there, there, 0, there, int(begun))
+            for id_, begin, end, there, begun in found
         ],
     )
+    summed.people.drop(connection)
     _trail(connection)
 
 
@@ -315,7 +223,7 @@ def _trail(connection: Connection) -> None:
             literal(what).label("what"),
             detail.label("detail"),
         )
-        connection.execute(insert(activity).from_select(list(lines.selected_columns.keys()), lines))
+        _insert(connection, activity, lines)
 
 
 def midnight_ms() -> int:

@@ -35,20 +35,25 @@ struct conn **user_slot(const struct room *room, struct payload user)
     return &users[at];
 }
 
-static struct room *room_named(const char *name)
+static struct room *room_of(const char *name, int of)
 {
-    if (!room_count || strcmp(rooms[room_count - 1].name, name) != 0)
-        rooms[room_count++].name = name;
-    return &rooms[room_count - 1];
+    struct room *last = room_count ? &rooms[room_count - 1] : NULL;
+    if (!last || last->port != of || strcmp(last->name, name) != 0) {
+        last = &rooms[room_count++];
+        last->name = name;
+        last->port = of;
+    }
+    return last;
 }
 
 static void read_line(struct conn *c, const char *text)
 {
     char *rest = strdup(text), *room = strsep(&rest, "\t");
-    c->room = room_named(room);
-    c->index = c->room->listed++;
     c->pk = strsep(&rest, "\t");
-    c->token = strsep(&rest, "\n");
+    rest[strcspn(rest, "\n")] = '\0';
+    c->token = strsep(&rest, "\t");
+    c->room = room_of(room, rest ? atoi(rest) : port);
+    c->index = c->room->listed++;
 }
 
 void read_list(const char *path)

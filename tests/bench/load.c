@@ -1,8 +1,10 @@
 // A load generator for the presence protocol: one process, one thread, epoll, nothing but libc (and
 // zlib, where it is there).
 //
-//   load PORT FILE [PATIENCE_S [deflate]]    FILE has a line for each connection, those of a room
-//                                            together: room TAB connection id TAB token
+//   load PORT FILE [PATIENCE_S [deflate | stamps]]
+//                                            FILE has a line for each connection, those of a room
+//                                            together: room TAB connection id TAB token [TAB port
+//                                            of another server than PORT]
 //
 // Commands come on stdin, one a line. Each is answered by one line of JSON on stdout when it is done
 // and every receiver holds the same last seq, the last cursor of everybody and the full map of its
@@ -264,11 +266,12 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
     if (argc < 3)
-        die("usage: load PORT FILE [PATIENCE_S [deflate]]");
+        die("usage: load PORT FILE [PATIENCE_S [deflate | stamps]]");
     port = atoi(argv[1]);
     if (argc > 3)
         patience_s = strtoull(argv[3], NULL, 10);
     offer_deflate = argc > 4 && strcmp(argv[4], "deflate") == 0;
+    stamping = argc > 4 && strcmp(argv[4], "stamps") == 0;
     read_list(argv[2]);
     prepare();
     for (;;) {

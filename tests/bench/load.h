@@ -1,18 +1,20 @@
 // What the parts of the load generator share: load.c has the commands and the loop, list.c the
-// connections, say.c what members say and when, connection.c the way of bytes, check.c what must be
-// true of everything that arrives, cursors.c of cursors in particular, log.c what a room's members
-// got, times.c how long it took.
+// connections, say.c what members say and when, connection.c the way of bytes, arrival.c when they
+// came, check.c what must be true of everything that arrives, cursors.c of cursors in particular,
+// log.c what a room's members got, times.c how long it took.
 #ifndef LOAD_H
 #define LOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { USER_SIZE = 129, UPDATE_SIZE = 256, PROBLEM_SIZE = 200, STREAMS = 2 };
 enum kind { UPDATE, CURSOR, PING, KINDS };
 enum state { WAITING, CONNECTING, UPGRADING, OPEN, CLOSED };
-enum times { EACH, LAST, BESIDE, TIMES };  // deliveries; the last of each update; the second stream's
+// Deliveries; the last of each update; the second stream's; to the receiver's socket only.
+enum times { EACH, LAST, BESIDE, ARRIVAL, TIMES };
 
 struct payload {
     const char *text;
@@ -44,6 +46,7 @@ struct log {
 
 struct room {
     const char *name;
+    int port;                     // of its server
     struct log numbered;          // by seq: a room of a fresh server counts from near zero
     struct log cursors;           // in the order in which they were first received, from 1
     uint64_t last, cursors_told;  // the highest seq that anybody has seen; the last cursor there
@@ -103,7 +106,8 @@ extern struct faults faults;
 extern bool timing;   // deliveries are timed
 extern bool probing;  // an answer to a ping may be under way
 extern bool offer_deflate;  // compression is offered
-extern uint64_t now_ns, give_up_ns;
+extern bool stamping;  // the kernel says when bytes came
+extern uint64_t now_ns, give_up_ns, arrived_ns;
 extern size_t half_open, listed;
 extern int port, epoll_fd;
 extern struct conn *conns;  // in the order of the file
@@ -131,6 +135,10 @@ bool same(const struct log *log, const struct event *e, struct payload p);
 void on_cursor(struct conn *c, struct payload frame, struct payload p);
 void on_cursor_of_entry(struct conn *c, struct conn *author, struct payload entry);
 void cursor_received(struct conn *c, struct event *e);
+
+// arrival.c
+void ask_for_stamps(int fd);
+ssize_t receive(int fd, void *bytes, size_t size);
 
 // connection.c
 void die(const char *what) __attribute__((noreturn));

@@ -8,7 +8,7 @@ import re
 import resource
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,26 @@ def pinned(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+class Moment(NamedTuple):
+    """What all cores have done up to it, in ticks."""
+
+    idle: int
+    stolen: int
+    all: int
+
+    @classmethod
+    def now(cls) -> Self:
+        """Read the kernel's counts; a guest's time is in that of users already."""
+        ticks = [int(word) for word in Path("/proc/stat").read_text().split()[1:9]]
+        return cls(ticks[3] + ticks[4], ticks[7], sum(ticks))
+
+    def since(self) -> str:
+        """Say how much of the cores nobody wanted since then, and the host kept for itself."""
+        idle, stolen, whole = (now - was for now, was in zip(self.now(), self, strict=True))
+        shares = idle / max(whole, 1), stolen / max(whole, 1)
+        return f"the cores {shares[0]:.0%} idle, {shares[1]:.1%} stolen"
 
 
 def raise_file_limit() -> None:

@@ -252,7 +252,9 @@ def test_compressed_events_are_checked_like_others(
     generator, peers, remembers = compressed
     assert b"Sec-WebSocket-Extensions: permessage-deflate\r\n" in peers[0].request
     events = [text(changed(seq, "x" * 500))[4:] for seq in (3, 4, 5)]
-    generator.tell("idle 1500")
+    generator.tell("open 1500 ping 0 1 0.5")
+    assert peers[0].hears(1) == [{"type": "ping"}]  # it counts from then on
+    peers[0].say({"type": "pong"})
     for peer in peers:
         peer.socket.sendall(deflated(*events, remembers=remembers))
     result = generator.answer()

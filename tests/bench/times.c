@@ -7,7 +7,8 @@
 
 enum { BITS = 7, LINEAR = 1 << BITS, POWERS = 42 - BITS, BUCKETS = (POWERS + 1) * LINEAR };
 
-static const char *const names[TIMES] = {[EACH] = "delivery", [LAST] = "last", [BESIDE] = "beside"};
+static const char *const names[TIMES] = {[EACH] = "delivery", [LAST] = "last", [BESIDE] = "beside",
+                                           [ARRIVAL] = "arrival"};
 static struct {
     uint64_t count, max_ns, buckets[BUCKETS];
 } all[TIMES];
