@@ -62,7 +62,7 @@ class Load(NamedTuple):
         return self.rooms * MEMBERS
 
 
-LOADS: Final = (Load(600, 700, 1_500, 25), Load(60, 1_000, 2_000, 15))
+LOADS: Final = (Load(600, 700, 1_500, 60), Load(60, 1_000, 2_000, 15))
 """The first commits by the number of views, the second each second: both twice in a turn."""
 
 

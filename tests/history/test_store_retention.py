@@ -23,9 +23,9 @@ def world(address: str) -> Iterator[World]:
 
 
 def care_for(world: World, now: int, keeping: Keeping, most: int = 40) -> None:
-    """All that is to be done at a time, and what follows from it a day later."""
+    """All that is to be done at a time, and what follows from it a day and a minute later."""
     care = Care(world.engine, keeping, most)
-    for begin in (now, now + DAY_MS):
+    for begin in (now, now + DAY_MS + 60_000):
         now = begin
         while care.due(now):
             care.step(now)

@@ -22,6 +22,8 @@ MOST: Final = 500
 _PAUSE_MS: Final = 50
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
+_ANALYZE_MS: Final = {"sqlite": _HOUR_MS, "postgresql": 24 * _HOUR_MS}
+"""PostgreSQL looks at every part of the ledger: 1.6 s for nine million views."""
 
 
 class Keeping(NamedTuple):
@@ -84,7 +86,7 @@ class Care:
             Chore(self._in_strides(self._forget_sessions), _HOUR_MS),
             Chore(self._in_strides(self._forget_viewers), _HOUR_MS),
             Chore(self._in_strides(self._forget_users), 24 * _HOUR_MS),
-            Chore(self._analyze, _HOUR_MS),
+            Chore(self._analyze, _ANALYZE_MS[engine.dialect.name]),
             Chore(self._truncate_log, _MINUTE_MS),
         ]
 
