@@ -101,7 +101,7 @@ def test_uniques_of_days_that_the_ledger_does_not_tell_of_stay(world: World) -> 
 
 def forget(world: World, now: int) -> None:
     """Keep two days of the ledger."""
-    care = Care(world.engine, Keeping(2, 400, "month"))
+    care = Care(world.engine, Keeping(2, 400, "month"), clock=lambda: 0.0)
     while care.due(now):
         care.step(now)
         now += 100
