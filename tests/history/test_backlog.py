@@ -140,7 +140,7 @@ def test_what_a_job_fails_with_is_told_to_whoever_waits_and_the_next_is_done() -
     assert futures[1].result(0) == "done"
 
 
-def test_a_job_whose_batch_is_here_but_not_taken_asks_for_a_transaction() -> None:
+def test_a_batch_is_known_to_be_here_by_its_number() -> None:
     waiting = backlog(1, 1)
     assert [waiting.has(number) for number in (1, 2, 3)] == [True, True, False]
     assert not backlog().has(0)

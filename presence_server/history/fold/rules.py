@@ -9,6 +9,11 @@ DEBOUNCE_MS: Final = 300_000
 """A return within so long of the end of a viewing goes on with it."""
 
 
+def first_whole_day(at: int) -> int:
+    """The first day that has nothing before that time."""
+    return -(-at // DAY_MS)
+
+
 class Rules(NamedTuple):
     """How fast the trend forgets, when an empty room's session closes, how long a guest is one."""
 

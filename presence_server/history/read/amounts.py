@@ -8,24 +8,13 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from presence_server.history.fold.rules import DAY_MS
 from presence_server.history.read.ledger import Asked
-from presence_server.history.read.places import (
-    Person,
-    resource_number,
-    room_number,
-    user_numbers,
-    version_number,
-)
+from presence_server.history.read.places import Person, room_number, user_numbers
 from presence_server.history.read.sums import total
-from presence_server.history.store.schema import (
-    progress,
-    resource_viewers,
-    resources,
-    room_days,
-    sessions,
-    versions,
-)
-from presence_server.history.store.schema import viewers as by_version
+from presence_server.history.read.viewers import audience
+from presence_server.history.store.schema import progress, resources, room_days, sessions, versions
 
+_WHOLE: Final = {"resource_id": resources, "version_id": versions}
+"""What everybody did there."""
 _LEDGER_FROM: Final = select(func.max(progress.c.ledger_from))
 _LINES: Final = total(2 * sessions.c.joins - sessions.c.members + 1) + func.count(
     sessions.c.closed_at
@@ -37,31 +26,26 @@ def views(connection: Connection, room: str, asked: Asked) -> int | None:
     """Viewings in the ledger; None if that would have to be counted."""
     if asked.kind is None or asked.ref is None:
         return _views_of_room(connection, room) if asked.person is None else None
-    number = resource_number(connection, room, asked.kind, asked.ref)
-    if number is None:
+    of = audience(connection, room, asked.kind, asked.ref, asked.version)
+    if of is None:
         return None
-    of_all, of_each, column = resources, resource_viewers, "resource_id"
-    if asked.version is not None:
-        number = version_number(connection, number, asked.version)
-        of_all, of_each, column = versions, by_version, "version_id"
     if asked.person is None:
-        return connection.scalar(_left(of_all).where(of_all.c.id == number))
-    theirs = of_each.c.user_id.in_(_numbers(connection, room, asked.person))
-    return connection.scalar(_left(of_each).where(of_each.c[column] == number, theirs))
+        whole = _WHOLE[of.column]
+        return connection.scalar(_left(whole).where(whole.c.id == of.number))
+    theirs = of.table.c.user_id.in_(_numbers(connection, room, asked.person))
+    return connection.scalar(_left(of.table).where(of.table.c[of.column] == of.number, theirs))
 
 
 def viewers(
     connection: Connection, room: str, kind: str, ref: str, version: str | None
 ) -> int | None:
     """Who viewed a resource, or a version of it."""
-    number = resource_number(connection, room, kind, ref)
-    if number is None:
+    of = audience(connection, room, kind, ref, version)
+    if of is None:
         return None
-    table = resources
-    if version is not None:
-        number, table = version_number(connection, number, version), versions
-    query = select(table.c.uniques - table.c.base_uniques)
-    return connection.scalar(query.where(table.c.id == number))
+    whole = _WHOLE[of.column]
+    query = select(whole.c.uniques - whole.c.base_uniques)
+    return connection.scalar(query.where(whole.c.id == of.number))
 
 
 def held(connection: Connection, room: str) -> int | None:

@@ -26,7 +26,6 @@ from sqlalchemy import (
 
 from presence_server.history.fold.rules import DAY_MS
 from presence_server.history.store.beside import (
-    COUNTS,
     ONE,
     Account,
     beside,
@@ -38,6 +37,7 @@ from presence_server.history.store.beside import (
     select_of,
 )
 from presence_server.history.store.schema import (
+    COUNTS,
     days,
     resource_viewers,
     resources,

@@ -21,11 +21,12 @@ from sqlalchemy import (
     union_all,
 )
 
+from presence_server.history.store.schema import COUNTS
+
 Account = dict[str, Any]
 """Columns by name: what is added up, or where the least or greatest counts."""
 
 ONE: Final = literal(1)
-COUNTS: Final = ("views", "opens", "active_ms")
 _NOTHING: Final = cast(null(), BigInteger)
 
 

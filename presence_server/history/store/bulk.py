@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.dml import Insert, Update
 
-from presence_server.history.store.keys import Key, among, given
+from presence_server.history.store.keys import Key, among, driver, given
 
 Values = tuple[Any, ...]
 Chosen = Callable[[Values], Any]
@@ -26,7 +26,7 @@ def add(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
     else:
-        _driver(connection).executemany(_insertion(table), rows)
+        driver(connection).executemany(_insertion(table), rows)
 
 
 def change(
@@ -42,7 +42,7 @@ def change(
         _change_by_arrays(connection, table, rows, columns)
     else:
         text, chosen = _change(table, columns)
-        _driver(connection).executemany(text, map(chosen, rows))
+        driver(connection).executemany(text, map(chosen, rows))
 
 
 def remove(connection: Connection, table: Table, keys: Sequence[Key]) -> None:
@@ -51,10 +51,6 @@ def remove(connection: Connection, table: Table, keys: Sequence[Key]) -> None:
         dialect = connection.dialect.name
         where = among(dialect, tuple(table.primary_key))
         connection.execute(delete(table).where(where), given(dialect, keys))
-
-
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
 
 
 # SQLite
@@ -89,7 +85,7 @@ def _text(statement: Insert | Update) -> tuple[str, list[str]]:
 
 def _copy(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     with (
-        _driver(connection).cursor() as cursor,
+        driver(connection).cursor() as cursor,
         cursor.copy(f"COPY {table.name} ({', '.join(table.c.keys())}) FROM STDIN") as copy,
     ):
         for row in rows:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, select, true
 
-from presence_server.history.fold.rules import DAY_MS
+from presence_server.history.fold.rules import first_whole_day
 from presence_server.history.store import recount
 from presence_server.history.store.amiss import is_amiss
 from presence_server.history.store.check_days import check_room_days
@@ -75,7 +75,7 @@ class _Check:
         self._connection = connection
         self._room_id = room_id
         self._told = told
-        self._told_from = -(-told.ledger_from // DAY_MS)
+        self._told_from = first_whole_day(told.ledger_from)
 
     def run(self) -> Iterator[Progress | Difference]:
         """All of it."""

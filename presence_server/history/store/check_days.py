@@ -20,7 +20,7 @@ from presence_server.history.fold.rules import DAY_MS
 from presence_server.history.store import recount
 from presence_server.history.store.differences import Difference, compare, of_room_day
 from presence_server.history.store.recount import Rows, total
-from presence_server.history.store.schema import days, room_days, views
+from presence_server.history.store.schema import COUNTS, days, room_days, views
 
 
 def check_room_days(
@@ -57,6 +57,6 @@ def _users() -> ScalarSelect[int]:
 def _summed(connection: Connection, where: ColumnElement[bool]) -> Rows:
     """What the days of resources add up to, and the most uniques of one."""
     keys = [days.c.room_id, days.c.day]
-    counts = [total(days.c[name]) for name in ("views", "opens", "active_ms")]
+    counts = [total(days.c[name]) for name in COUNTS]
     wanted = select(*keys, *counts, func.max(days.c.uniques)).where(where)
     return recount.rows(connection, wanted, keys, is_grouped=True)

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from presence_server.history.fold.rules import DAY_MS
+from presence_server.history.fold.rules import DAY_MS, first_whole_day
 from presence_server.history.store import differences as must
 from presence_server.history.store import recount
 from presence_server.history.store.differences import Difference, compare
 from presence_server.history.store.recount import Key, total
 from presence_server.history.store.schema import (
+    COUNTS,
     days,
     resource_viewers,
     tabs,
@@ -72,14 +73,14 @@ class Resources:
             wanted = must.of_many(row, of, under)
             wanted |= must.trend_of([(day[0], day[1]) for day in daily], self._told.half_life)
             yield from compare("resources", key, row, wanted)
-            for at, name in enumerate(("views", "opens", "active_ms"), 1):
+            for at, name in enumerate(COUNTS, 1):
                 summed = sum(day[at] for day in daily)
                 if row is not None and summed != getattr(row, name):
                     yield Difference("days", f"{key[0]}/*", name, summed, getattr(row, name))
 
     def _days(self) -> Iterator[Difference]:
         """Those of which the ledger tells wholly."""
-        first = -(-self._told.ledger_from // DAY_MS)
+        first = first_whole_day(self._told.ledger_from)
         counted = recount.ledger_days(
             self._connection, self._of(views) & (views.c.began_at >= first * DAY_MS)
         )

@@ -5,12 +5,11 @@ from typing import Any, Final, NamedTuple
 
 from presence_server.history.fold import trend
 from presence_server.history.store.recount import Counted, Key
+from presence_server.history.store.schema import COUNTS
 
 _NOTHING: Final = Counted()
 _CLOSE_ENOUGH: Final = 1e-6
 """Trends are sums of floats, in another order."""
-
-_COUNTS: Final = ("views", "opens", "active_ms")
 
 
 class Difference(NamedTuple):
@@ -93,7 +92,7 @@ def trend_of(days: Iterable[tuple[int, int]], half_life_days: int) -> dict[str, 
 
 def _totals(row: Any, counted: Counted | None) -> dict[str, float]:
     values = counted or _NOTHING
-    return {name: getattr(values, name) + _base(row, name) for name in _COUNTS}
+    return {name: getattr(values, name) + _base(row, name) for name in COUNTS}
 
 
 def _base(row: Any, name: str) -> int:

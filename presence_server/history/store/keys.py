@@ -45,6 +45,11 @@ def given(dialect: str, keys: Collection[Key]) -> dict[str, Any]:
     return {f"keys_{at}": [*column] for at, column in enumerate(zip(*keys, strict=True))}
 
 
+def driver(connection: Connection) -> Any:
+    """The connection as its driver has it."""
+    return connection.connection.driver_connection
+
+
 class Statement:
     """A query as SQLite's driver is given it: SQLAlchemy would make something of each row."""
 
@@ -55,8 +60,8 @@ class Statement:
 
     def rows(self, connection: Connection, parameters: dict[str, Any]) -> list[Key]:
         """All of its rows."""
-        driver: Any = connection.connection.driver_connection
-        found: list[Key] = driver.execute(self._text, self._parameters | parameters).fetchall()
+        asked = self._parameters | parameters
+        found: list[Key] = driver(connection).execute(self._text, asked).fetchall()
         return found
 
 

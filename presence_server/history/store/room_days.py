@@ -5,11 +5,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, distinct, exists, func, select
 
-from presence_server.history.fold.rules import DAY_MS
+from presence_server.history.fold.rules import DAY_MS, first_whole_day
 from presence_server.history.store.bulk import change, remove
-from presence_server.history.store.schema import days, progress, room_days, views
+from presence_server.history.store.schema import COUNTS, days, progress, room_days, views
 
-_COUNTS: Final = ("views", "opens", "active_ms")
 _COLUMNS: Final = tuple(at for at, column in enumerate(room_days.c) if not column.primary_key)
 
 
@@ -20,18 +19,18 @@ def take_out(connection: Connection, room_id: int, resource_id: int) -> None:
     something else: they stay, but there are no more than views.
     """
     ledger_from = connection.scalar(select(progress.c.ledger_from)) or 0
-    first = -(-ledger_from // DAY_MS)
+    first = first_whole_day(ledger_from)
     rows: list[tuple[int, ...]] = []
     for day in _days(connection, room_id, resource_id):
         gone = _only_there(connection, resource_id, day.day) if day.day >= first else 0
-        left = [getattr(day, name) - getattr(day, f"its_{name}") for name in _COUNTS]
+        left = [getattr(day, name) - getattr(day, f"its_{name}") for name in COUNTS]
         rows.append((room_id, day.day, *left, min(day.uniques - gone, left[0])))
     remove(connection, room_days, [row[:2] for row in rows if not row[2]])
     change(connection, room_days, [row for row in rows if row[2]], _COLUMNS)
 
 
 def _days(connection: Connection, room_id: int, resource_id: int) -> Iterable[Row[Any]]:
-    its = [days.c[name].label(f"its_{name}") for name in _COUNTS]
+    its = [days.c[name].label(f"its_{name}") for name in COUNTS]
     return connection.execute(
         select(room_days, *its)
         .join(days, days.c.day == room_days.c.day)

@@ -8,6 +8,8 @@ same rows. Nothing here holds a name, a path, an address or a token; the ids of 
 `base_…` is what retention has taken away: of every such count, count = base + what the ledger says.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -41,13 +43,16 @@ def _number(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
+COUNTS: Final = ("views", "opens", "active_ms")
+
+
 def _counts() -> list[Column[int]]:
     """Viewings, openings (a return and a further tab are one each), milliseconds looked at."""
-    return [_number("views"), _number("opens"), _number("active_ms")]
+    return [_number(name) for name in COUNTS]
 
 
 def _base() -> list[Column[int]]:
-    return [_number("base_views"), _number("base_opens"), _number("base_active_ms")]
+    return [_number(f"base_{name}") for name in COUNTS]
 
 
 def _span() -> list[Column[int]]:

@@ -22,7 +22,7 @@ from presence_server.history.store.names import Book
 from presence_server.history.store.partitions import cover
 
 CHUNK: Final = 2_000
-"""Facts or tabs that are folded together: bounds memory, however much there is to do."""
+"""Facts that are folded together: bounds memory, however much there is to do."""
 
 
 class Work:
